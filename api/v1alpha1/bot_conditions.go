@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// AdmittedCondition is True when the Bot's Account lets it own a machine. While it is not True no machine is created;
+// one that exists is kept.
+const AdmittedCondition = "Admitted"
+
+// Reasons of Admitted.
+const (
+	// AdmittedReason: the Account exists, is Active and stays.
+	AdmittedReason = "Admitted"
+	// AccountNotFoundReason: there is no Account of that name yet. (Reconciling)
+	AccountNotFoundReason = "AccountNotFound"
+	// AccountSuspendedReason: the Account's desiredState is Suspended. (neither Reconciling nor Stalled)
+	AccountSuspendedReason = "AccountSuspended"
+	// AccountDeletingReason: the Account is being deleted. (Stalled)
+	AccountDeletingReason = "AccountDeleting"
+)
+
+// DropletReadyCondition is True when the Bot's machine is Ready. Besides the reasons below it has those of the Droplet's
+// own Ready condition.
+const DropletReadyCondition = "DropletReady"
+
+// Reasons of DropletReady.
+const (
+	// DropletReadyReason: the machine exists and is as declared.
+	DropletReadyReason = "DropletReady"
+	// WaitingForAdmissionReason: no machine is created before the Bot is admitted. (Reconciling)
+	WaitingForAdmissionReason = "WaitingForAdmission"
+	// WaitingForInventoryReason: the fleet is being listed, to see that the Bot has no instance already. (Reconciling)
+	WaitingForInventoryReason = "WaitingForInventory"
+	// WaitingForInstanceReason: the machine's Droplet exists and its instance is on its way. (Reconciling)
+	WaitingForInstanceReason = "WaitingForInstance"
+	// ReplacingMachineReason: the earlier machine is being destroyed before the next one is created. (Reconciling)
+	ReplacingMachineReason = "ReplacingMachine"
+	// NameTakenReason: the Bot's machine name belongs to another Bot's Droplet. (Stalled)
+	NameTakenReason = "NameTaken"
+)
+
+// Reasons of a Bot's AsSpecified condition, which is True when the machine is the one that spec.machine asks for.
+const (
+	// ReplaceRequiredReason: the machine differs in something that only another machine can have; set redeployAt.
+	// (Stalled)
+	ReplaceRequiredReason = "ReplaceRequired"
+	// WaitingForMachineReason: there is no machine to compare yet. (Reconciling)
+	WaitingForMachineReason = "WaitingForMachine"
+)

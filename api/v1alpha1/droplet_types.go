@@ -1,0 +1,281 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// PowerState is on or off.
+// +kubebuilder:validation:Enum=On;Off
+type PowerState string
+
+// The power states.
+const (
+	// PowerOn means that the instance should be running.
+	PowerOn PowerState = "On"
+	// PowerOff means that the instance should be powered off; it is still billed.
+	PowerOff PowerState = "Off"
+)
+
+// DropletSpec is all that is needed to create and destroy one instance. Only powerState, size and deletionPolicy may be
+// changed; any other difference needs another Droplet.
+// +kubebuilder:validation:XValidation:rule="has(self.image) != has(self.snapshotID)",message="set exactly one of image and snapshotID",fieldPath=".image"
+// +kubebuilder:validation:XValidation:rule="has(self.image) == has(oldSelf.image) && (!has(self.image) || self.image == oldSelf.image)",message="a Droplet is one machine: image cannot be changed",fieldPath=".image"
+// +kubebuilder:validation:XValidation:rule="has(self.snapshotID) == has(oldSelf.snapshotID) && (!has(self.snapshotID) || self.snapshotID == oldSelf.snapshotID)",message="a Droplet is one machine: snapshotID cannot be changed",fieldPath=".snapshotID"
+// +kubebuilder:validation:XValidation:rule="has(self.userDataSecretName) == has(oldSelf.userDataSecretName) && (!has(self.userDataSecretName) || self.userDataSecretName == oldSelf.userDataSecretName)",message="a Droplet is one machine: userDataSecretName cannot be changed",fieldPath=".userDataSecretName"
+// +kubebuilder:validation:XValidation:rule="has(self.sshKeys) == has(oldSelf.sshKeys) && (!has(self.sshKeys) || self.sshKeys == oldSelf.sshKeys)",message="a Droplet is one machine: sshKeys cannot be changed",fieldPath=".sshKeys"
+// +kubebuilder:validation:XValidation:rule="has(self.vpcUUID) == has(oldSelf.vpcUUID) && (!has(self.vpcUUID) || self.vpcUUID == oldSelf.vpcUUID)",message="a Droplet is one machine: vpcUUID cannot be changed",fieldPath=".vpcUUID"
+// +kubebuilder:validation:XValidation:rule="has(self.tags) == has(oldSelf.tags) && (!has(self.tags) || self.tags == oldSelf.tags)",message="a Droplet is one machine: tags cannot be changed",fieldPath=".tags"
+type DropletSpec struct {
+	// botRef names the Bot whose machine this is, in the same namespace.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Droplet is one machine: botRef cannot be changed"
+	BotRef BotReference `json:"botRef"`
+
+	// region is a slug such as nyc3.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Droplet is one machine: region cannot be changed"
+	Region string `json:"region"`
+
+	// size is a slug such as s-1vcpu-2gb. It may be changed.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Size string `json:"size"`
+
+	// image is the slug of a public image. Exactly one of image and snapshotID is set.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Image string `json:"image,omitempty"`
+
+	// snapshotID is the number of the snapshot to restore. Exactly one of image and snapshotID is set.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	SnapshotID int64 `json:"snapshotID,omitempty"`
+
+	// userDataSecretName names the Secret, in open-spawn's own namespace, with the instance's user data. Unset means
+	// no user data.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	UserDataSecretName string `json:"userDataSecretName,omitempty"`
+
+	// sshKeys are fingerprints or ids of keys that the DigitalOcean account holds.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=40
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=64
+	SSHKeys []string `json:"sshKeys,omitempty"`
+
+	// vpcUUID is the network to join. Unset means the region's default network.
+	// +optional
+	// +kubebuilder:validation:MinLength=36
+	// +kubebuilder:validation:MaxLength=36
+	VPCUUID string `json:"vpcUUID,omitempty"`
+
+	// backups switches DigitalOcean's weekly backups.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Droplet is one machine: backups cannot be changed"
+	Backups Switch `json:"backups"`
+
+	// monitoring switches DigitalOcean's metrics agent.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Droplet is one machine: monitoring cannot be changed"
+	Monitoring Switch `json:"monitoring"`
+
+	// ipv6 gives the machine an IPv6 address.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a Droplet is one machine: ipv6 cannot be changed"
+	IPv6 Switch `json:"ipv6"`
+
+	// tags are the Bot's own tags, put on the instance as "u:<tag>".
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=200
+	Tags []string `json:"tags,omitempty"`
+
+	// powerState is whether the machine should be powered on. It may be changed.
+	// +required
+	PowerState PowerState `json:"powerState"`
+
+	// deletionPolicy says what is kept when the Droplet is deleted. It may be changed.
+	// +required
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy"`
+}
+
+// AttemptState is how far one attempt to create an instance has come.
+// +kubebuilder:validation:Enum=Pending;Refused;Expired;Done
+type AttemptState string
+
+// The states of an attempt.
+const (
+	// AttemptPending means that the request may have been sent and may have been obeyed: until an instance is found or
+	// the settle window has passed, nothing is asked again.
+	AttemptPending AttemptState = "Pending"
+	// AttemptRefused means that the request provably created nothing.
+	AttemptRefused AttemptState = "Refused"
+	// AttemptExpired means that the settle window passed and no instance was found in any look.
+	AttemptExpired AttemptState = "Expired"
+	// AttemptDone means that the instance is known by its id.
+	AttemptDone AttemptState = "Done"
+)
+
+// Attempt is the stored intent to create an instance. It is written before the request is sent, because the request
+// cannot be repeated.
+type Attempt struct {
+	// number counts the attempts of this Droplet, from 1.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Number int64 `json:"number"`
+
+	// state is how far the attempt has come.
+	// +required
+	State AttemptState `json:"state"`
+
+	// startedAt is when the intent was written.
+	// +required
+	StartedAt metav1.MicroTime `json:"startedAt"`
+
+	// leader is the manager process that wrote the intent.
+	// +required
+	// +kubebuilder:validation:MaxLength=256
+	Leader string `json:"leader"`
+
+	// generation of the spec that was asked for.
+	// +required
+	Generation int64 `json:"generation"`
+
+	// emptyLooks counts the complete answers since startedAt in which no instance of this name was found.
+	// +optional
+	EmptyLooks int32 `json:"emptyLooks,omitempty"`
+
+	// retryAt is when a refused attempt is followed by the next. Absent means not before the spec changes.
+	// +optional
+	RetryAt *metav1.Time `json:"retryAt,omitempty"`
+}
+
+// InstanceAction is a running operation on the instance.
+type InstanceAction struct {
+	// id is DigitalOcean's number of the action, absent until it was told.
+	// +optional
+	ID int64 `json:"id,omitempty"`
+
+	// type is the operation, such as shutdown.
+	// +required
+	// +kubebuilder:validation:MaxLength=32
+	Type string `json:"type"`
+
+	// startedAt is when the intent to start it was written.
+	// +required
+	StartedAt metav1.Time `json:"startedAt"`
+}
+
+// DropletStatus is what the droplet controller observed and what it has begun.
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.instanceID) || (has(self.instanceID) && self.instanceID == oldSelf.instanceID)",message="a Droplet is one machine: its instance cannot be forgotten, nor exchanged for another",fieldPath=".instanceID"
+type DropletStatus struct {
+	// observedGeneration is the generation of the spec that the rest of the status speaks of, -1 before the first.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// attempt is the newest attempt to create the instance.
+	// +optional
+	Attempt *Attempt `json:"attempt,omitempty"`
+
+	// instanceID is DigitalOcean's number of the instance. Once set it never changes.
+	// +optional
+	InstanceID int64 `json:"instanceID,omitempty"`
+
+	// state is what DigitalOcean says the instance is doing: new, active, off or archive.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	State string `json:"state,omitempty"`
+
+	// publicIPv4 is the instance's public address.
+	// +optional
+	// +kubebuilder:validation:MaxLength=15
+	PublicIPv4 string `json:"publicIPv4,omitempty"`
+
+	// privateIPv4 is the instance's address in its network.
+	// +optional
+	// +kubebuilder:validation:MaxLength=15
+	PrivateIPv4 string `json:"privateIPv4,omitempty"`
+
+	// publicIPv6 is the instance's public IPv6 address.
+	// +optional
+	// +kubebuilder:validation:MaxLength=45
+	PublicIPv6 string `json:"publicIPv6,omitempty"`
+
+	// hourlyPriceMicros is the price of the instance in millionths of a US dollar an hour.
+	// +optional
+	HourlyPriceMicros int64 `json:"hourlyPriceMicros,omitempty"`
+
+	// action is the running operation on the instance.
+	// +optional
+	Action *InstanceAction `json:"action,omitempty"`
+
+	// destroyRequestedAt is when the destruction of the instance was last asked for.
+	// +optional
+	DestroyRequestedAt *metav1.Time `json:"destroyRequestedAt,omitempty"`
+
+	// conditions are Ready, Exists, Running and AsSpecified always, Reconciling or Stalled while they are so.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Droplet is one cloud machine of a Bot. open-spawn creates and deletes Droplets; people read them.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=drop,categories=open-spawn
+// +kubebuilder:selectablefield:JSONPath=`.spec.botRef.name`
+// +kubebuilder:printcolumn:name="Instance",type=integer,JSONPath=`.status.instanceID`
+// +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
+// +kubebuilder:printcolumn:name="Power",type=string,JSONPath=`.spec.powerState`
+// +kubebuilder:printcolumn:name="Region",type=string,JSONPath=`.spec.region`
+// +kubebuilder:printcolumn:name="Size",type=string,JSONPath=`.spec.size`
+// +kubebuilder:printcolumn:name="IP",type=string,JSONPath=`.status.publicIPv4`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="the name of a Droplet is the host name of its instance: at most 63 of a-z, 0-9 and -, beginning and ending with a letter or digit",fieldPath=".metadata"
+type Droplet struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the object's name, labels and the like, as of every Kubernetes object.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the machine that the Bot asks for.
+	// +required
+	Spec DropletSpec `json:"spec"`
+
+	// status is what open-spawn observed.
+	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
+	Status DropletStatus `json:"status,omitempty"`
+}
+
+// DropletList is a list of Droplets.
+// +kubebuilder:object:root=true
+type DropletList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Droplet `json:"items"`
+}
+
+// GetConditions returns the droplet's conditions.
+func (d *Droplet) GetConditions() []metav1.Condition { return d.Status.Conditions }
+
+// SetConditions replaces the droplet's conditions.
+func (d *Droplet) SetConditions(conditions []metav1.Condition) { d.Status.Conditions = conditions }
+
+// SetObservedGeneration records which generation of the spec the status speaks of.
+func (d *Droplet) SetObservedGeneration(generation int64) { d.Status.ObservedGeneration = generation }

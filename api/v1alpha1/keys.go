@@ -1,0 +1,37 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Finalizers. Writer and reader: the controller of the kind that bears it. Type: finalizer.
+const (
+	// AccountFinalizer holds an Account while Bots refer to it.
+	AccountFinalizer = GroupName + "/account"
+	// BotFinalizer holds a Bot until its Droplet object is gone.
+	BotFinalizer = GroupName + "/bot"
+	// DropletFinalizer holds a Droplet until the cloud says, twice over, that its instance is gone. A Droplet is
+	// created with it, so that no Droplet without it ever owned an instance.
+	DropletFinalizer = GroupName + "/droplet"
+)
+
+// Labels that the bot controller puts on a Droplet for people's selectors.
+const (
+	// BotLabel is the name of the Bot. Type: label. Writer: bot controller. Reader: people. Example: scout.
+	BotLabel = GroupName + "/bot"
+	// AccountLabel is the name of the Account. Type: label. Writer: bot controller. Reader: people. Example: acme.
+	AccountLabel = GroupName + "/account"
+)
+
+// Tags at DigitalOcean.
+const (
+	// FleetTagPrefix comes before the fleet id in the tag by which a fleet lists and claims its instances. Type:
+	// cloud tag. Writer: droplet controller, at creation. Reader: inventory, droplet controller. Example:
+	// open-spawn-fleet:3f6e2f7c-0d3c-4c0e-8a55-6d3b1f0c9b12.
+	FleetTagPrefix = "open-spawn-fleet:"
+	// ProductTag marks every instance of every fleet, for people. Type: cloud tag. Writer: droplet controller.
+	// Reader: people.
+	ProductTag = "open-spawn"
+	// UserTagPrefix comes before each of a Bot's own tags, so that none can pose as one of ours. Type: cloud tag.
+	// Writer: droplet controller. Reader: people. Example: u:desk-7.
+	UserTagPrefix = "u:"
+)

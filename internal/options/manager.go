@@ -1,0 +1,106 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package options
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// ManagerEnvPrefix comes before the name of every environment variable that the manager reads.
+const ManagerEnvPrefix = "OPENSPAWN_"
+
+// Manager are the settings of the manager.
+type Manager struct {
+	// Kubeconfig is the path of a kubeconfig file; empty means the environment's, or the Pod's ServiceAccount.
+	Kubeconfig string
+	// DigitalOceanURL is where the DigitalOcean API is; empty means DigitalOcean.
+	DigitalOceanURL string
+	// DigitalOceanTokenFile holds the token; it is read again when it changes.
+	DigitalOceanTokenFile string
+	// FleetID tells this installation's instances from those of others; empty means the uid of namespace kube-system.
+	FleetID string
+	// SettleWindow is how long after a lost reply an instance may still appear.
+	SettleWindow time.Duration
+	// WatchNamespaces are the namespaces of Bots and Droplets; none means all.
+	WatchNamespaces []string
+	// LeaderElect lets several replicas run, of which one works.
+	LeaderElect bool
+	// LeaderElectionNamespace is where the leader's lease is.
+	LeaderElectionNamespace string
+	// MetricsBindAddress is where metrics are served; 0 means nowhere.
+	MetricsBindAddress string
+	// HealthProbeBindAddress is where /healthz and /readyz are served; 0 means nowhere.
+	HealthProbeBindAddress string
+	// LogLevel is error, info or debug.
+	LogLevel string
+}
+
+const (
+	// defaultSettleWindow is above every timeout on the way, about 100 s at the edge, and every list lag seen.
+	defaultSettleWindow = 5 * time.Minute
+	// minSettleWindow leaves the six looks of a resolve a second apart at least; it is for tests against a simulator.
+	minSettleWindow = time.Second
+)
+
+// fleetIDPattern is what fits into a tag at DigitalOcean.
+var fleetIDPattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
+
+// ParseManager reads the manager's settings; an error is one line that names the flag.
+func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, error) {
+	var o Manager
+	var namespaces string
+	fs.StringVar(&o.Kubeconfig, "kubeconfig", "", "path of a kubeconfig file; unset means the Pod's ServiceAccount")
+	fs.StringVar(&o.DigitalOceanURL, "digitalocean-url", "", "URL of the DigitalOcean API; unset means DigitalOcean")
+	fs.StringVar(&o.DigitalOceanTokenFile, "digitalocean-token-file", "",
+		"file with the DigitalOcean token, read again when it changes (required)")
+	fs.StringVar(&o.FleetID, "fleet-id", "",
+		"name that tells this fleet's instances from others'; unset means the uid of namespace kube-system")
+	fs.DurationVar(&o.SettleWindow, "settle-window", defaultSettleWindow,
+		"how long after a lost reply to a create an instance may still appear")
+	fs.StringVar(&namespaces, "watch-namespaces", "", "namespaces of Bots, separated by commas; unset means all")
+	fs.BoolVar(&o.LeaderElect, "leader-elect", false, "let one of several replicas work")
+	fs.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", "open-spawn-system",
+		"namespace of the leader's lease")
+	fs.StringVar(&o.MetricsBindAddress, "metrics-bind-address", ":8080", "address of the metrics; 0 means none")
+	fs.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of the probes; 0 means none")
+	fs.StringVar(&o.LogLevel, "log-level", "info", "error, info or debug")
+	if err := Parse(fs, ManagerEnvPrefix, args, lookup); err != nil {
+		return Manager{}, err
+	}
+	for _, namespace := range strings.Split(namespaces, ",") {
+		if namespace = strings.TrimSpace(namespace); namespace != "" {
+			o.WatchNamespaces = append(o.WatchNamespaces, namespace)
+		}
+	}
+	return o, o.validate()
+}
+
+func (o Manager) validate() error {
+	if o.DigitalOceanTokenFile == "" {
+		return errors.New("--digitalocean-token-file is required: name the file that holds the DigitalOcean token")
+	}
+	if o.DigitalOceanURL != "" {
+		if u, err := url.Parse(o.DigitalOceanURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+			return errors.New("--digitalocean-url is not a URL such as https://api.digitalocean.com")
+		}
+	}
+	if o.FleetID != "" && !fleetIDPattern.MatchString(o.FleetID) {
+		return fmt.Errorf("--fleet-id %q: use 1 to 64 letters, digits, - and _", o.FleetID)
+	}
+	if o.SettleWindow < minSettleWindow {
+		return fmt.Errorf("--settle-window %s is below %s", o.SettleWindow, minSettleWindow)
+	}
+	switch o.LogLevel {
+	case "error", "info", "debug":
+	default:
+		return fmt.Errorf("--log-level %q: use error, info or debug", o.LogLevel)
+	}
+	return nil
+}
