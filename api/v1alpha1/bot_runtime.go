@@ -41,6 +41,7 @@ type Credential struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Z0-9_]*$')",message="the name of a credential is that of its environment variable: A-Z, 0-9 and _, beginning with a letter"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^(OPENCLAW_.*|NODE_.*|NPM_.*|LD_.*|PATH|HOME|TMPDIR|SHELL|USER|CI|DO_NOT_TRACK)$')",message="this variable belongs to the runtime, which it could change; give the credential another name"
 	Name string `json:"name"`
 
 	// secretRef is the key of a Secret in the bot's namespace that holds the value.

@@ -179,7 +179,7 @@ type InstanceAction struct {
 }
 
 // DropletStatus is what the droplet controller observed and what it has begun.
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.instanceID) || (has(self.instanceID) && self.instanceID == oldSelf.instanceID)",message="a Droplet is one machine: its instance cannot be forgotten, nor exchanged for another",fieldPath=".instanceID"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.instanceID) || !has(self.instanceID) || self.instanceID == oldSelf.instanceID",message="a Droplet is one machine: its instance cannot be exchanged for another",fieldPath=".instanceID"
 type DropletStatus struct {
 	// observedGeneration is the generation of the spec that the rest of the status speaks of, -1 before the first.
 	// +optional
@@ -189,7 +189,8 @@ type DropletStatus struct {
 	// +optional
 	Attempt *Attempt `json:"attempt,omitempty"`
 
-	// instanceID is DigitalOcean's number of the instance. Once set it never changes.
+	// instanceID is DigitalOcean's number of the instance. It is not exchanged for another; a status that was lost
+	// gets it back by the machine name.
 	// +optional
 	InstanceID int64 `json:"instanceID,omitempty"`
 
