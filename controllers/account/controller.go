@@ -1,0 +1,152 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package account keeps an Account's status true: its limit, how many Bots it has admitted, and whether it can go. It is
+// the only writer of an Account's status.
+package account
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/finalizer"
+	"github.com/cedros-io/open-spawn/internal/index"
+	"github.com/cedros-io/open-spawn/internal/outcome"
+	"github.com/cedros-io/open-spawn/internal/status"
+)
+
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts/status,verbs=patch
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots,verbs=list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// namedInMessage is how many Bots a message names before it counts the rest.
+const namedInMessage = 5
+
+// Options are the collaborators of a Controller. All are required.
+type Options struct {
+	// Client reads from the cache and writes.
+	Client client.Client
+	// Clock is the time.
+	Clock clock.PassiveClock
+	// Recorder takes events.
+	Recorder events.EventRecorder
+}
+
+// Controller reconciles Accounts.
+type Controller struct {
+	client   client.Client
+	clock    clock.PassiveClock
+	recorder events.EventRecorder
+}
+
+// NewController builds a Controller.
+func NewController(o Options) *Controller {
+	return &Controller{client: o.Client, clock: o.Clock, recorder: o.Recorder}
+}
+
+// Reconcile counts the Account's Bots and says what follows.
+func (c *Controller) Reconcile(ctx context.Context, account *spawnv1.Account) (reconcile.Result, error) {
+	deleting := !account.DeletionTimestamp.IsZero()
+	switch held := controllerutil.ContainsFinalizer(account, spawnv1.AccountFinalizer); {
+	case deleting && !held:
+		return reconcile.Result{}, nil
+	case !held:
+		return reconcile.Result{}, finalizer.Add(ctx, c.client, account, spawnv1.AccountFinalizer)
+	}
+	var bots spawnv1.BotList
+	if err := c.client.List(ctx, &bots, client.MatchingFields{index.BotAccount: account.Name}); err != nil {
+		return reconcile.Result{}, fmt.Errorf("listing the account's bots: %w", err)
+	}
+	if deleting && len(bots.Items) == 0 {
+		log.FromContext(ctx).Info("no bot refers to the account any more")
+		return reconcile.Result{}, finalizer.Remove(ctx, c.client, account, spawnv1.AccountFinalizer)
+	}
+	before := account.DeepCopy()
+	draft := status.NewDraft(c.client, account)
+	now := c.clock.Now()
+	limit := account.Limit()
+	account.Status.Limit = &limit
+	account.Status.Bots = count(bots.Items)
+	status.Set(account, now, withinLimitCondition(account))
+	if deleting {
+		status.NotReady(account, now, spawnv1.BotsRemainReason,
+			"waiting for its Bots to be deleted: "+strings.Join(namesOf(bots.Items), ", "))
+	} else {
+		status.Summarize(account, now)
+	}
+	var out outcome.Outcome
+	err := draft.Save(ctx)
+	if err == nil {
+		status.Announce(c.recorder, before, account)
+	}
+	out.Add(reconcile.Result{}, client.IgnoreNotFound(err))
+	return out.Of()
+}
+
+// count tells admitted Bots from those that were refused. A Bot that was not looked at yet counts as neither, so that a
+// new Bot is one write to its Account, not two.
+func count(bots []spawnv1.Bot) spawnv1.AccountBots {
+	var counted spawnv1.AccountBots
+	for i := range bots {
+		switch c := status.Get(&bots[i], spawnv1.AdmittedCondition); {
+		case c == nil:
+		case c.Status == metav1.ConditionTrue:
+			counted.Admitted++
+		default:
+			counted.Waiting++
+		}
+	}
+	return counted
+}
+
+func withinLimitCondition(account *spawnv1.Account) metav1.Condition {
+	admitted, limit := account.Status.Bots.Admitted, *account.Status.Limit
+	if admitted > limit {
+		return status.False(spawnv1.WithinLimitCondition, spawnv1.OverLimitReason,
+			"%d Bots are admitted and the limit is %d; nothing is destroyed for it", admitted, limit)
+	}
+	return status.True(spawnv1.WithinLimitCondition, spawnv1.WithinLimitReason, "%d of %d", admitted, limit)
+}
+
+func namesOf(bots []spawnv1.Bot) []string {
+	names := make([]string, 0, len(bots))
+	for i := range bots {
+		names = append(names, bots[i].Namespace+"/"+bots[i].Name)
+	}
+	slices.Sort(names)
+	if more := len(names) - namedInMessage; more > 0 {
+		names = append(names[:namedInMessage], fmt.Sprintf("and %d more", more))
+	}
+	return names
+}
+
+// Register adds the controller to a manager. It is woken by changes of Accounts and of the Bots that refer to them.
+func (c *Controller) Register(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("account").
+		For(&spawnv1.Account{}).
+		Watches(&spawnv1.Bot{}, handler.EnqueueRequestsFromMapFunc(accountOfBot)).
+		Complete(reconcile.AsReconciler(mgr.GetClient(), c))
+}
+
+func accountOfBot(_ context.Context, obj client.Object) []reconcile.Request {
+	bot, ok := obj.(*spawnv1.Bot)
+	if !ok {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: bot.Spec.AccountRef.Name}}}
+}

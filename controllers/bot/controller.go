@@ -1,0 +1,132 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package bot turns a Bot into at most one Droplet: it asks the Bot's Account for admission, allocates the machine name,
+// creates the Droplet, mirrors back what became of it, and deletes it with the Bot. It is the only writer of Droplet
+// objects and of a Bot's status.
+package bot
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/finalizer"
+	"github.com/cedros-io/open-spawn/internal/inventory"
+	"github.com/cedros-io/open-spawn/internal/outcome"
+	"github.com/cedros-io/open-spawn/internal/status"
+)
+
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots/status,verbs=patch
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts,verbs=get;list;watch
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=droplets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+const (
+	// workers are many because a reconcile of a Bot waits for the API server only.
+	workers = 10
+	// firstRetry and lastRetry bound the backoff after an error of the API server.
+	firstRetry = 200 * time.Millisecond
+	lastRetry  = time.Minute
+)
+
+// Options are the collaborators of a Controller. All are required.
+type Options struct {
+	// Client reads from the cache and writes.
+	Client client.Client
+	// Live reads from the API server itself.
+	Live client.Reader
+	// Inventory is the fleet as the cloud lists it.
+	Inventory Fleet
+	// Clock is the time.
+	Clock clock.PassiveClock
+	// Recorder takes events.
+	Recorder events.EventRecorder
+	// Fleet is the fleet id.
+	Fleet string
+}
+
+// Controller reconciles Bots.
+type Controller struct {
+	client   client.Client
+	clock    clock.PassiveClock
+	recorder events.EventRecorder
+	names    *names
+	steps    []step
+	finalize step
+}
+
+// NewController builds a Controller.
+func NewController(o Options) *Controller {
+	names := newNames(o)
+	return &Controller{
+		client: o.Client, clock: o.Clock, recorder: o.Recorder, names: names,
+		steps: []step{
+			&admission{client: o.Client},
+			&machine{client: o.Client, live: o.Live, names: names},
+			replacement{},
+		},
+		finalize: &finalize{client: o.Client, live: o.Live},
+	}
+}
+
+// Reconcile brings one Bot nearer to what its spec says.
+func (c *Controller) Reconcile(ctx context.Context, bot *spawnv1.Bot) (reconcile.Result, error) {
+	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithValues(
+		"account", bot.Spec.AccountRef.Name, "droplet", bot.Status.DropletName))
+	deleting := !bot.DeletionTimestamp.IsZero()
+	switch held := controllerutil.ContainsFinalizer(bot, spawnv1.BotFinalizer); {
+	case deleting && !held:
+		return reconcile.Result{}, nil
+	case !held:
+		return reconcile.Result{}, finalizer.Add(ctx, c.client, bot, spawnv1.BotFinalizer)
+	}
+	before := bot.DeepCopy()
+	s := newScope(c.client, bot, c.clock.Now())
+	var out outcome.Outcome
+	for _, step := range c.stepsFor(deleting) {
+		out.Add(step.Reconcile(ctx, s))
+	}
+	if s.gone {
+		return out.Of()
+	}
+	err := s.save(ctx)
+	if err == nil {
+		status.Announce(c.recorder, before, bot)
+	}
+	out.Add(reconcile.Result{}, client.IgnoreNotFound(err))
+	return out.Of()
+}
+
+func (c *Controller) stepsFor(deleting bool) []step {
+	if deleting {
+		return []step{c.finalize}
+	}
+	return c.steps
+}
+
+// Register adds the controller to a manager. It is woken by changes of Bots, of their Droplets and of their Account, and
+// by passes over the fleet that Bots without a machine name wait for.
+func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) error {
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("bot").
+		For(&spawnv1.Bot{}).
+		Watches(&spawnv1.Droplet{}, handler.EnqueueRequestsFromMapFunc(botOfDroplet)).
+		Watches(&spawnv1.Account{}, handler.EnqueueRequestsFromMapFunc(botsOfAccount(mgr.GetClient()))).
+		WatchesRawSource(passSource(c.names, passes)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: limiter}).
+		Complete(reconcile.AsReconciler(mgr.GetClient(), c))
+}

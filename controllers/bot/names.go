@@ -1,0 +1,117 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bot
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/cloud"
+	"github.com/cedros-io/open-spawn/internal/identity"
+	"github.com/cedros-io/open-spawn/internal/inventory"
+)
+
+// Fleet is what the controller needs of the inventory.
+type Fleet interface {
+	// Latest is the last complete pass over the fleet, false before the first.
+	Latest() (inventory.Pass, bool)
+	// RequestPassAfter asks for a pass that begins after an instant, soon.
+	RequestPassAfter(instant time.Time)
+}
+
+// names finds the machine name of a Bot that has none: that of an instance which nobody claims, or a fresh one when a
+// complete pass over the fleet shows that there is no such instance. The pass must have begun after this process first
+// saw the Bot nameless; an older one might be from before the Bot's last instance.
+type names struct {
+	live      client.Reader
+	inventory Fleet
+	clock     clock.PassiveClock
+	fleet     string
+
+	mu      sync.Mutex
+	waiting map[types.NamespacedName]time.Time
+}
+
+func newNames(o Options) *names {
+	return &names{
+		live: o.Live, inventory: o.Inventory, clock: o.Clock, fleet: o.Fleet,
+		waiting: map[types.NamespacedName]time.Time{},
+	}
+}
+
+// find is the machine name for the Bot, or empty while a pass over the fleet is waited for.
+func (n *names) find(ctx context.Context, bot *spawnv1.Bot) (string, error) {
+	key := client.ObjectKeyFromObject(bot)
+	since := n.wait(key)
+	pass, ok := n.inventory.Latest()
+	if !ok || !pass.StartedAt.After(since) {
+		n.inventory.RequestPassAfter(since)
+		return "", nil
+	}
+	hits := pass.Matching(identity.Prefix(n.fleet, bot.Namespace, bot.Name), identity.SuffixLength)
+	name, err := n.unclaimed(ctx, bot.Namespace, hits)
+	if err != nil {
+		return "", err
+	}
+	if name == "" {
+		name = identity.NewName(n.fleet, bot.Namespace, bot.Name)
+	}
+	return name, nil
+}
+
+// unclaimed is the name of the newest of the instances that no Droplet object claims, or empty. The newest is the one
+// whose name was given last.
+func (n *names) unclaimed(ctx context.Context, namespace string, hits []cloud.Instance) (string, error) {
+	for i := len(hits) - 1; i >= 0; i-- {
+		var droplet spawnv1.Droplet
+		err := n.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: hits[i].Name}, &droplet)
+		if apierrors.IsNotFound(err) {
+			return hits[i].Name, nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("looking for the droplet of instance %d: %w", hits[i].ID, err)
+		}
+	}
+	return "", nil
+}
+
+// wait is when the Bot began to wait for a pass.
+func (n *names) wait(key types.NamespacedName) time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	since, ok := n.waiting[key]
+	if !ok {
+		since = n.clock.Now()
+		n.waiting[key] = since
+	}
+	return since
+}
+
+// forget ends the wait of a Bot that has a name, or is gone.
+func (n *names) forget(key types.NamespacedName) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.waiting, key)
+}
+
+// waitingFor are the Bots that a pass lets go on.
+func (n *names) waitingFor(pass inventory.Pass) []types.NamespacedName {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var keys []types.NamespacedName
+	for key, since := range n.waiting {
+		if pass.StartedAt.After(since) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}

@@ -1,0 +1,75 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bot
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/status"
+)
+
+// replacement is the step that owns condition AsSpecified: the machine there is against the one spec.machine asks for.
+type replacement struct{}
+
+// Reconcile compares.
+func (r replacement) Reconcile(_ context.Context, s *scope) (reconcile.Result, error) {
+	r.judge(s)
+	return reconcile.Result{}, nil
+}
+
+func (replacement) judge(s *scope) {
+	const asSpecified = spawnv1.AsSpecifiedCondition
+	if s.droplet == nil || !s.droplet.DeletionTimestamp.IsZero() {
+		s.set(status.Unknown(asSpecified, spawnv1.WaitingForMachineReason, "there is no machine yet"))
+		return
+	}
+	if differences := differences(s.bot, s.droplet); len(differences) > 0 {
+		s.set(status.False(asSpecified, spawnv1.ReplaceRequiredReason,
+			"%s: only another machine can have that; put it back, or set spec.redeployAt to have the machine, "+
+				"and what is on its disk, replaced", strings.Join(differences, ", ")))
+		return
+	}
+	s.set(status.True(asSpecified, spawnv1.AsSpecifiedReason, "the machine is the one asked for"))
+}
+
+// differences names what only another machine can have.
+func differences(bot *spawnv1.Bot, droplet *spawnv1.Droplet) []string {
+	want, has := desiredDroplet(bot, droplet.Name).Spec, droplet.Spec
+	var found []string
+	differ := func(field, wants, has string) {
+		if wants != has {
+			found = append(found, fmt.Sprintf("spec.machine.%s is %q and the machine has %q", field, wants, has))
+		}
+	}
+	differ("region", want.Region, has.Region)
+	differ("image", want.Image, has.Image)
+	differ("vpcUUID", want.VPCUUID, has.VPCUUID)
+	differ("backups", string(want.Backups), string(has.Backups))
+	differ("monitoring", string(want.Monitoring), string(has.Monitoring))
+	differ("ipv6", string(want.IPv6), string(has.IPv6))
+	if !slices.Equal(want.SSHKeys, has.SSHKeys) {
+		found = append(found, "spec.machine.sshKeys differs from the machine's")
+	}
+	if !slices.Equal(want.Tags, has.Tags) {
+		found = append(found, "spec.machine.tags differs from the machine's")
+	}
+	return found
+}
+
+// mustReplaceNow tells whether the Droplet can never become the Bot's machine and nothing is lost with it: its instance
+// is gone behind our back, or was never created and would not be the one asked for.
+func mustReplaceNow(bot *spawnv1.Bot, droplet *spawnv1.Droplet) bool {
+	if status.Reason(droplet, spawnv1.ExistsCondition) == spawnv1.InstanceLostReason {
+		return true
+	}
+	attempt := droplet.Status.Attempt
+	neverCreated := droplet.Status.InstanceID == 0 && attempt != nil && attempt.State == spawnv1.AttemptRefused
+	return neverCreated && len(differences(bot, droplet)) > 0
+}

@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bot
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/status"
+)
+
+type condition = metav1.Condition
+
+// step answers one question about a Bot and sets the one condition that says the answer.
+type step interface {
+	Reconcile(ctx context.Context, s *scope) (reconcile.Result, error)
+}
+
+// scope is one reconcile of one Bot: what it works on, and what its steps have seen so far.
+type scope struct {
+	// bot is the object; steps change its status in memory.
+	bot *spawnv1.Bot
+	// draft writes the status of bot.
+	draft *status.Draft[*spawnv1.Bot]
+	// now is the one instant that all decisions of this reconcile are made for.
+	now time.Time
+	// droplet is set by the machine step when the Bot has a Droplet.
+	droplet *spawnv1.Droplet
+	// gone is set when the finalizer was taken off: there is no status left to write.
+	gone bool
+}
+
+func newScope(c client.Client, bot *spawnv1.Bot, now time.Time) *scope {
+	return &scope{bot: bot, draft: status.NewDraft(c, bot), now: now}
+}
+
+func (s *scope) set(c condition) { status.Set(s.bot, s.now, c) }
+
+// save writes the status with Ready computed from what is known so far.
+func (s *scope) save(ctx context.Context) error {
+	if s.bot.DeletionTimestamp.IsZero() {
+		status.Summarize(s.bot, s.now,
+			spawnv1.AdmittedCondition, spawnv1.DropletReadyCondition, spawnv1.AsSpecifiedCondition)
+	}
+	return s.draft.Save(ctx)
+}

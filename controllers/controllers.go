@@ -1,0 +1,71 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controllers is the one list of everything that reconciles, in the order in which data flows.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/cedros-io/open-spawn/controllers/account"
+	"github.com/cedros-io/open-spawn/controllers/bot"
+	"github.com/cedros-io/open-spawn/controllers/droplet"
+	"github.com/cedros-io/open-spawn/internal/cloud"
+	"github.com/cedros-io/open-spawn/internal/index"
+	"github.com/cedros-io/open-spawn/internal/inventory"
+	"github.com/cedros-io/open-spawn/internal/leadership"
+)
+
+// Options are what the controllers need besides a manager. All are required.
+type Options struct {
+	// Cloud is where instances are.
+	Cloud cloud.Instances
+	// Inventory is the fleet as the cloud lists it. It is started with the controllers.
+	Inventory *inventory.Inventory
+	// Clock is the time.
+	Clock clock.PassiveClock
+	// Leader tells whether this process may still create.
+	Leader leadership.Check
+	// Fleet is the fleet id.
+	Fleet string
+	// SettleWindow is how long after a lost reply an instance may still appear.
+	SettleWindow time.Duration
+}
+
+// +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
+
+// Register adds every controller, the indexes they read and the inventory to a manager.
+func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
+	if err := index.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	if err := mgr.Add(o.Inventory); err != nil {
+		return fmt.Errorf("adding the inventory: %w", err)
+	}
+	accounts := account.NewController(account.Options{
+		Client: mgr.GetClient(), Clock: o.Clock, Recorder: mgr.GetEventRecorder("account"),
+	})
+	if err := accounts.Register(mgr); err != nil {
+		return fmt.Errorf("adding the account controller: %w", err)
+	}
+	bots := bot.NewController(bot.Options{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Inventory: o.Inventory, Clock: o.Clock,
+		Recorder: mgr.GetEventRecorder("bot"), Fleet: o.Fleet,
+	})
+	if err := bots.Register(mgr, o.Inventory); err != nil {
+		return fmt.Errorf("adding the bot controller: %w", err)
+	}
+	droplets := droplet.NewController(droplet.Options{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cloud: o.Cloud, Inventory: o.Inventory, Clock: o.Clock,
+		Leader: o.Leader, Recorder: mgr.GetEventRecorder("droplet"), Fleet: o.Fleet, SettleWindow: o.SettleWindow,
+	})
+	if err := droplets.Register(mgr, o.Inventory); err != nil {
+		return fmt.Errorf("adding the droplet controller: %w", err)
+	}
+	return nil
+}

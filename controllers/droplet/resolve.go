@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package droplet
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/cloud"
+	"github.com/cedros-io/open-spawn/internal/status"
+)
+
+// resolve finds out what became of a request whose reply was lost. It asks for nothing.
+func (e *existence) resolve(ctx context.Context, s *scope) (reconcile.Result, error) {
+	attempt := s.droplet.Status.Attempt
+	s.exists(status.Unknown, spawnv1.CreateUnresolvedReason,
+		"the reply to create request %d was lost; looking for the instance by name before anything is asked again",
+		attempt.Number)
+	if wait := lookIn(attempt, e.settle, s.now); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
+	hits, err := e.cloud.FindByName(ctx, s.droplet.Name)
+	if err != nil {
+		return e.troubled(s, err)
+	}
+	if len(hits) > 0 {
+		return e.adopt(ctx, s, hits)
+	}
+	attempt.EmptyLooks++
+	if hasSettled(attempt, e.settle, s.now) {
+		log.FromContext(ctx).Info("the lost create request has created nothing", "attempt", attempt.Number)
+		attempt.State = spawnv1.AttemptExpired
+		s.exists(status.False, spawnv1.CreateExpiredReason,
+			"create request %d has created nothing; trying again", attempt.Number)
+		return reconcile.Result{RequeueAfter: soon}, nil
+	}
+	return reconcile.Result{RequeueAfter: max(lookIn(attempt, e.settle, s.now), time.Second)}, nil
+}
+
+// adopt takes the oldest of the instances that bear the machine name for the machine, after the others were destroyed.
+// A surplus instance whose tags have not arrived is waited for as long as tags can take; what is left of it then is the
+// sweeper's, and it cannot trade: the gateway serves only the recorded instance.
+func (e *existence) adopt(ctx context.Context, s *scope, hits []cloud.Instance) (reconcile.Result, error) {
+	if s.droplet.Status.Attempt == nil {
+		s.droplet.Status.Attempt = nextAttempt(s.droplet, s.now, e.leader.Identity())
+	}
+	settled := !s.now.Before(s.droplet.Status.Attempt.StartedAt.Add(e.settle))
+	for _, surplus := range hits[1:] {
+		done, err := e.destroySurplus(ctx, s, surplus.ID)
+		if err != nil {
+			return e.troubled(s, err)
+		}
+		if !done && !settled {
+			s.exists(status.Unknown, spawnv1.CreateUnresolvedReason,
+				"%d instances bear this name; waiting for the tags of the surplus before it is destroyed", len(hits))
+			return reconcile.Result{RequeueAfter: busyPause}, nil
+		}
+	}
+	log.FromContext(ctx).Info("adopted instance", "instanceID", hits[0].ID, "surplus", len(hits)-1)
+	e.found(s, hits[0])
+	return reconcile.Result{RequeueAfter: pollIn(s)}, nil
+}
+
+// destroySurplus destroys an instance that bears the machine's name but is not the machine. It reports whether the
+// instance is on its way out.
+func (e *existence) destroySurplus(ctx context.Context, s *scope, id int64) (bool, error) {
+	if id == s.droplet.Status.InstanceID {
+		return true, nil
+	}
+	instance, err := e.cloud.Get(ctx, id)
+	if cloud.IsNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !e.owns(s.droplet, instance) {
+		return false, nil
+	}
+	log.FromContext(ctx).Info("destroying surplus instance", "instanceID", id)
+	if err := cloud.IgnoreNotFound(e.cloud.Delete(ctx, id)); err != nil {
+		return false, fmt.Errorf("destroying surplus instance %d: %w", id, err)
+	}
+	return true, nil
+}

@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package droplet
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/cloud"
+)
+
+const (
+	// quotaPause is long enough not to spend the budget on a full account, and short enough that raising the limit is
+	// noticed within a coffee break.
+	quotaPause = 15 * time.Minute
+	// credentialsPause is how soon a mended token is noticed.
+	credentialsPause = time.Minute
+	// throttlePause stands in for a retry-after that was not given.
+	throttlePause = time.Minute
+	// busyPause is about as long as a small action takes.
+	busyPause = 5 * time.Second
+	// unsentPause follows a request that never left: a dial that failed, or a lease that was lost.
+	unsentPause = 10 * time.Second
+	// unclaimedPause follows a request that was stopped because the Bot did not claim the machine.
+	unclaimedPause = 30 * time.Second
+)
+
+// errUnclaimed stops a create request: the Bot does not exist, is being deleted, or names another machine.
+var errUnclaimed = errors.New("the Bot does not claim this machine")
+
+// trouble is what a failed call means: the reason and words for a condition, and when to try again. A zero wait means
+// that nothing but a change of spec makes another try worthwhile.
+type trouble struct {
+	reason  string
+	message string
+	wait    time.Duration
+}
+
+// troubleOf reads a failed call. The time of the next try is in the message where a person would ask for it.
+func troubleOf(err error, now time.Time) trouble {
+	message := cloud.Message(err)
+	if errors.Is(err, errUnclaimed) {
+		return trouble{spawnv1.UnclaimedReason, errUnclaimed.Error() + "; nothing was asked for", unclaimedPause}
+	}
+	switch cloud.KindOf(err) {
+	case cloud.Unauthorized:
+		return trouble{spawnv1.CredentialsInvalidReason,
+			"DigitalOcean refuses the token: " + message + "; replace the token, or give it the missing scope", credentialsPause}
+	case cloud.Throttled:
+		wait := cloud.RetryAfter(err)
+		if wait <= 0 {
+			wait = throttlePause
+		}
+		return trouble{spawnv1.ThrottledReason,
+			fmt.Sprintf("DigitalOcean asks us to slow down; next try at %s", clockTime(now.Add(wait))), wait}
+	case cloud.Exhausted:
+		return trouble{spawnv1.QuotaExceededReason,
+			fmt.Sprintf("DigitalOcean: %s; next try at %s", message, clockTime(now.Add(quotaPause))), quotaPause}
+	case cloud.Refused, cloud.NotFound:
+		return trouble{spawnv1.CreateRefusedReason, "DigitalOcean: " + message, 0}
+	case cloud.Busy:
+		return trouble{spawnv1.CloudUnavailableReason, "DigitalOcean: " + message + "; trying again", busyPause}
+	case cloud.NotSent:
+		return trouble{spawnv1.CreateNotSentReason, message + "; trying again", unsentPause}
+	case cloud.Unavailable:
+	}
+	return trouble{spawnv1.CloudUnavailableReason, message + "; trying again", unsentPause}
+}
+
+func clockTime(t time.Time) string { return t.UTC().Format("15:04:05 MST") }
+
+func microTime(t time.Time) metav1.MicroTime {
+	return metav1.NewMicroTime(t.Truncate(time.Microsecond))
+}

@@ -1,0 +1,103 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package digitalocean
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
+)
+
+// meters are the metrics of the API. Their labels are bounded: ids, names and tags are in none.
+type meters struct {
+	requests  *prometheus.CounterVec
+	duration  *prometheus.HistogramVec
+	remaining *prometheus.GaugeVec
+}
+
+// newMeters registers the metrics. What is registered already, by an earlier Client, is shared.
+func newMeters(registry prometheus.Registerer) (*meters, error) {
+	m := &meters{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "openspawn_cloud_requests_total",
+			Help: "Requests to the DigitalOcean API; code is the HTTP status, or none when there was no answer.",
+		}, []string{"route", "method", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "openspawn_cloud_request_duration_seconds",
+			Help:    "Time from the request to the head of the answer, or to its failure.",
+			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, // the last two are the deadlines
+		}, []string{"route"}),
+		// A vector without labels has no sample until it is set, where a plain gauge would report a drained token.
+		remaining: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "openspawn_cloud_ratelimit_remaining",
+			Help: "Requests that the token has left in the current hour, as the API last told.",
+		}, nil),
+	}
+	if registry == nil {
+		return m, nil
+	}
+	var errs [3]error
+	m.requests, errs[0] = register(registry, m.requests)
+	m.duration, errs[1] = register(registry, m.duration)
+	m.remaining, errs[2] = register(registry, m.remaining)
+	return m, errors.Join(errs[:]...)
+}
+
+func register[C prometheus.Collector](registry prometheus.Registerer, collector C) (C, error) {
+	err := registry.Register(collector)
+	var before prometheus.AlreadyRegisteredError
+	if errors.As(err, &before) {
+		if existing, ok := before.ExistingCollector.(C); ok {
+			return existing, nil
+		}
+	}
+	return collector, err
+}
+
+// observer counts and times each request, and keeps its answer for errors.go.
+type observer struct {
+	next     http.RoundTripper
+	meters   *meters
+	clock    clock.PassiveClock
+	basePath string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (o *observer) RoundTrip(request *http.Request) (*http.Response, error) {
+	route, code := o.route(request), "none"
+	start := o.clock.Now()
+	response, err := o.next.RoundTrip(request)
+	o.meters.duration.WithLabelValues(route).Observe(o.clock.Since(start).Seconds())
+	if err == nil {
+		code = strconv.Itoa(response.StatusCode)
+		o.limits(response.Header)
+		if x := exchangeOf(request); x != nil {
+			x.keep(response)
+		}
+	}
+	o.meters.requests.WithLabelValues(route, request.Method, code).Inc()
+	return response, err
+}
+
+func (o *observer) limits(header http.Header) {
+	if remaining, err := strconv.Atoi(header.Get("Ratelimit-Remaining")); err == nil {
+		o.meters.remaining.WithLabelValues().Set(float64(remaining))
+	}
+}
+
+// route is the request's place in the API with the ids taken out.
+func (o *observer) route(request *http.Request) string {
+	rest, ok := strings.CutPrefix(request.URL.Path, o.basePath+"v2/droplets")
+	switch {
+	case ok && rest == "":
+		return "/v2/droplets"
+	case ok && strings.HasPrefix(rest, "/") && !strings.Contains(rest[1:], "/"):
+		return "/v2/droplets/{id}"
+	}
+	return "other"
+}

@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package manager
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cedros-io/open-spawn/internal/leadership"
+)
+
+// leaseName is the name of the leader's lease.
+const leaseName = "open-spawn-manager"
+
+// renewDeadline bounds one call to renew the lease; it is the default of the leader election that uses the lock.
+const renewDeadline = 10 * time.Second
+
+// election is this process's part in choosing a leader. We build the lock ourselves, because the identity in it is also
+// what every stored intent names, and what is looked up before a create.
+type election struct {
+	identity string
+	key      client.ObjectKey
+	lock     resourcelock.Interface
+}
+
+func newElection(o Options) (election, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return election{}, fmt.Errorf("reading the host name: %w", err)
+	}
+	e := election{
+		identity: host + "_" + string(uuid.NewUUID()),
+		key:      client.ObjectKey{Namespace: o.Settings.LeaderElectionNamespace, Name: leaseName},
+	}
+	if !o.Settings.LeaderElect {
+		return e, nil
+	}
+	e.lock, err = resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, e.key.Namespace, e.key.Name,
+		resourcelock.ResourceLockConfig{Identity: e.identity}, rest.CopyConfig(o.Config), renewDeadline)
+	if err != nil {
+		return election{}, fmt.Errorf("building the leader's lease: %w", err)
+	}
+	return e, nil
+}
+
+func (e election) check(reader client.Reader, c clock.PassiveClock) leadership.Check {
+	if e.lock == nil {
+		return leadership.Alone(e.identity)
+	}
+	return leadership.Lease{Reader: reader, Clock: c, Key: e.key, Holder: e.identity}
+}

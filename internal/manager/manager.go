@@ -1,0 +1,177 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package manager puts the manager process together: the connection to the API server and to DigitalOcean, leader
+// election, probes, metrics, and the controllers. cmd/manager runs it; so do the wiring tests.
+package manager
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/controllers"
+	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
+	"github.com/cedros-io/open-spawn/internal/identity"
+	"github.com/cedros-io/open-spawn/internal/inventory"
+	"github.com/cedros-io/open-spawn/internal/options"
+	"github.com/cedros-io/open-spawn/internal/tokenfile"
+	"github.com/cedros-io/open-spawn/internal/version"
+)
+
+// shutdownGrace lets a create that is under way be answered, 60 s, and be written down, 20 s, before the process ends.
+const shutdownGrace = 90 * time.Second
+
+// Options are what the process hands over.
+type Options struct {
+	// Settings are the flags.
+	Settings options.Manager
+	// Config is the connection to the API server.
+	Config *rest.Config
+	// Clock is the time.
+	Clock clock.WithTicker
+	// Logger takes the log.
+	Logger logr.Logger
+	// CloudTransport, when set, sends the requests to DigitalOcean; benchmarks count there.
+	CloudTransport http.RoundTripper
+	// Embedded lets several managers live in one process, for tests: no global metrics, no unique names.
+	Embedded bool
+}
+
+// Scheme knows every kind that the manager reads or writes.
+func Scheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(spawnv1.AddToScheme(scheme))
+	return scheme
+}
+
+// New builds the manager; Start runs it. It reads the token file and, for the fleet id, namespace kube-system.
+func New(ctx context.Context, o Options) (ctrl.Manager, error) {
+	election, err := newElection(o)
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(o.Config, managerOptions(o, election))
+	if err != nil {
+		return nil, fmt.Errorf("building the manager: %w", err)
+	}
+	fleet, err := fleetID(ctx, mgr.GetAPIReader(), o.Settings.FleetID)
+	if err != nil {
+		return nil, err
+	}
+	api, err := connect(o)
+	if err != nil {
+		return nil, err
+	}
+	passes := inventory.New(inventory.Options{Lister: api, Tag: identity.FleetTag(fleet), Clock: o.Clock})
+	if !o.Embedded {
+		if err := metrics.Registry.Register(passes); err != nil {
+			return nil, fmt.Errorf("registering inventory metrics: %w", err)
+		}
+	}
+	err = controllers.Register(ctx, mgr, controllers.Options{
+		Cloud: api, Inventory: passes, Clock: o.Clock, Leader: election.check(mgr.GetAPIReader(), o.Clock),
+		Fleet: fleet, SettleWindow: o.Settings.SettleWindow,
+	})
+	if err != nil {
+		return nil, err
+	}
+	o.Logger.Info("starting", "version", version.Version(), "fleet", fleet, "identity", election.identity)
+	return mgr, addProbes(mgr)
+}
+
+func managerOptions(o Options, election election) ctrl.Options {
+	settings := o.Settings
+	mo := ctrl.Options{
+		Scheme:                 Scheme(),
+		Logger:                 o.Logger,
+		Metrics:                metricsserver.Options{BindAddress: settings.MetricsBindAddress},
+		HealthProbeBindAddress: settings.HealthProbeBindAddress,
+		LeaderElection:         settings.LeaderElect,
+		// Nothing runs after the manager has stopped, so a successor need not wait for the lease to run out.
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       ptr.To(shutdownGrace),
+		Controller:                    config.Controller{SkipNameValidation: ptr.To(o.Embedded)},
+		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Client: client.Options{Cache: &client.CacheOptions{
+			// A read after our own write must see it: acting on an older state would create a second machine.
+			EnableReadYourWritesConsistency: ptr.To(true),
+			// Secrets are read by name, live, and never held.
+			DisableFor: []client.Object{&corev1.Secret{}},
+		}},
+	}
+	if settings.LeaderElect {
+		mo.LeaderElectionResourceLockInterface = election.lock
+	}
+	for _, namespace := range settings.WatchNamespaces {
+		if mo.Cache.DefaultNamespaces == nil {
+			mo.Cache.DefaultNamespaces = map[string]cache.Config{}
+		}
+		mo.Cache.DefaultNamespaces[namespace] = cache.Config{}
+	}
+	return mo
+}
+
+// fleetID is the setting, or else the uid of namespace kube-system, which lives as long as the cluster.
+func fleetID(ctx context.Context, reader client.Reader, setting string) (string, error) {
+	if setting != "" {
+		return setting, nil
+	}
+	var namespace corev1.Namespace
+	if err := reader.Get(ctx, client.ObjectKey{Name: "kube-system"}, &namespace); err != nil {
+		return "", fmt.Errorf("reading namespace kube-system for the fleet id (or set --fleet-id): %w", err)
+	}
+	return string(namespace.UID), nil
+}
+
+func connect(o Options) (*digitalocean.Client, error) {
+	token, err := tokenfile.Open(o.Settings.DigitalOceanTokenFile, o.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("--digitalocean-token-file: %w", err)
+	}
+	do := digitalocean.Options{
+		BaseURL: o.Settings.DigitalOceanURL, Token: token.Token, UserAgent: "open-spawn/" + version.Version(),
+		Transport: o.CloudTransport, Clock: o.Clock,
+	}
+	if !o.Embedded {
+		do.Metrics = metrics.Registry
+	}
+	return digitalocean.Connect(do)
+}
+
+func addProbes(mgr ctrl.Manager) error {
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("adding the health probe: %w", err)
+	}
+	synced := func(request *http.Request) error {
+		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
+		defer cancel()
+		if !mgr.GetCache().WaitForCacheSync(ctx) {
+			return fmt.Errorf("the caches have not caught up with the API server yet")
+		}
+		return nil
+	}
+	if err := mgr.AddReadyzCheck("caches", synced); err != nil {
+		return fmt.Errorf("adding the ready probe: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package testenv
+
+import (
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/cedros-io/open-spawn/controllers/account"
+	"github.com/cedros-io/open-spawn/controllers/bot"
+	"github.com/cedros-io/open-spawn/controllers/droplet"
+	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
+	"github.com/cedros-io/open-spawn/internal/identity"
+	"github.com/cedros-io/open-spawn/internal/inventory"
+	"github.com/cedros-io/open-spawn/internal/leadership"
+	"github.com/cedros-io/open-spawn/internal/manager"
+)
+
+// errFenced is what a dead process gets: nothing leaves it any more.
+var errFenced = errors.New("this process is dead")
+
+// Hook sees every request that leaves an incarnation and may keep it from being sent, by returning an error, or kill
+// the incarnation, before the request or after its reply.
+type Hook func(request *http.Request) error
+
+// Incarnation is one life of the manager: its controllers, with nothing in memory at first.
+type Incarnation struct {
+	// Inventory is the fleet as this life has listed it.
+	Inventory *inventory.Inventory
+	// Events are the events it has recorded.
+	Events *events.FakeRecorder
+	// Before and After are called for every request to the API server or the cloud, when set.
+	Before, After Hook
+
+	accounts reconcile.Reconciler
+	bots     reconcile.Reconciler
+	droplets reconcile.Reconciler
+	dead     atomic.Bool
+}
+
+// Kill ends the incarnation the way SIGKILL does: whatever it was doing, nothing more leaves it.
+func (i *Incarnation) Kill() { i.dead.Store(true) }
+
+// eventsKept is more than any test records.
+const eventsKept = 1000
+
+func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
+	e.t.Helper()
+	i := &Incarnation{Events: events.NewFakeRecorder(eventsKept)}
+	config := rest.CopyConfig(plane.Config())
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &gate{i, next} })
+	kube, err := client.New(config, client.Options{Scheme: manager.Scheme()})
+	e.must(err, "building a client")
+	do := digitalocean.Options{
+		BaseURL: e.SimulatorURL, Token: e.Token, Timeout: cloudTimeout, CreateTimeout: cloudTimeout, Clock: e.Clock,
+	}
+	do.Transport = &gate{i, e.conformance.Wrap(digitalocean.NewTransport(do))}
+	api, err := digitalocean.Connect(do)
+	e.must(err, "connecting to the simulator")
+	i.Inventory = inventory.New(inventory.Options{Lister: api, Tag: identity.FleetTag(Fleet), Clock: e.Clock})
+	i.accounts = reconcile.AsReconciler(kube, account.NewController(account.Options{
+		Client: kube, Clock: e.Clock, Recorder: i.Events,
+	}))
+	i.bots = reconcile.AsReconciler(kube, bot.NewController(bot.Options{
+		Client: kube, Live: kube, Inventory: i.Inventory, Clock: e.Clock, Recorder: i.Events, Fleet: Fleet,
+	}))
+	i.droplets = reconcile.AsReconciler(kube, droplet.NewController(droplet.Options{
+		Client: kube, Live: kube, Cloud: api, Inventory: i.Inventory, Clock: e.Clock, Leader: leader,
+		Recorder: i.Events, Fleet: Fleet, SettleWindow: SettleWindow,
+	}))
+	return i
+}
+
+// cloudTimeout is short, so that a test of a hanging cloud is quick; it is real time, like every deadline of a call.
+const cloudTimeout = 300 * time.Millisecond
+
+// gate stands under an incarnation's clients.
+type gate struct {
+	incarnation *Incarnation
+	next        http.RoundTripper
+}
+
+// RoundTrip lets the request through unless the incarnation is dead or a hook says otherwise.
+func (g *gate) RoundTrip(request *http.Request) (*http.Response, error) {
+	if g.incarnation.dead.Load() {
+		return nil, errFenced
+	}
+	if hook := g.incarnation.Before; hook != nil {
+		if err := hook(request); err != nil {
+			return nil, err
+		}
+	}
+	response, err := g.next.RoundTrip(request)
+	if hook := g.incarnation.After; hook != nil && err == nil {
+		err = hook(request)
+	}
+	if g.incarnation.dead.Load() && err == nil {
+		err = errFenced
+	}
+	if err != nil && response != nil {
+		_ = response.Body.Close()
+		return nil, err
+	}
+	return response, err
+}
