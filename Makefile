@@ -1,0 +1,130 @@
+# open-spawn: every command a change needs. Start with `make help`.
+# A bare machine needs Go, git, make and a C compiler (the race detector uses it); the rest is built from pinned modules.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+IMAGE ?= open-spawn
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TAG ?= $(VERSION)
+PKG ?= ./...
+COUNT ?= 20
+N ?= 200
+KUBECTL ?= $(firstword $(shell command -v kubectl) $(wildcard bin/k8s/*/kubectl) kubectl)
+
+TOOLS := bin/tools
+LDFLAGS := -s -w -X github.com/cedros-io/open-spawn/internal/version.version=$(VERSION)
+GOTEST := go test -race -shuffle=on
+
+##@ Write
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' \
+		$(firstword $(MAKEFILE_LIST))
+
+.PHONY: generate
+generate: $(TOOLS)/controller-gen ## Regenerate deepcopy, CRDs and the manager's Role from the markers
+	@echo "generate: deepcopy, config/crd/bases, config/rbac/role.yaml"
+	@$< object:headerFile=hack/boilerplate.go.txt crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+	@$< rbac:roleName=manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
+
+.PHONY: fmt
+fmt: $(TOOLS)/golangci-lint ## Format the Go code and order its imports
+	@$< fmt ./...
+
+##@ Check
+
+.PHONY: test
+test: controlplane ## Run every test against a real API server, with the race detector, in random order
+	@$(GOTEST) -timeout 20m $(PKG)
+
+.PHONY: deflake
+deflake: controlplane ## Run the tests of PKG COUNT times (20) and stop at the first failure
+	@$(GOTEST) -timeout 2h -failfast -count=$(COUNT) $(PKG)
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## Run the linters of .golangci.yml, and vet the nested modules
+	@$< run ./...
+	@cd hack/tools/golangci-lint && go vet ./...
+
+.PHONY: verify
+verify: $(TOOLS)/controller-gen ## Regenerate and tidy; fail if anything would change
+	@hack/verify.sh
+
+.PHONY: bench
+bench: controlplane ## Measure a fleet of N bots (200) and print JSON
+	@N=$(N) go run ./hack/bench
+
+##@ Run
+
+.PHONY: controlplane
+controlplane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl into bin/k8s (minutes, once)
+	@hack/controlplane/build.sh
+
+.PHONY: demo
+demo: controlplane ## Run the whole thing on this machine; ONCE=1 exits when done, REAL=1 uses DigitalOcean
+	@go run ./hack/demo
+
+.PHONY: run
+run: ## Run the manager against the current kubeconfig, with flags ARGS
+	@go run -ldflags '$(LDFLAGS)' ./cmd/manager $(ARGS)
+
+##@ Build
+
+.PHONY: build
+build: ## Build the static binaries of cmd/ into bin/
+	@mkdir -p bin
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: image
+image: ## Build the container image IMAGE:TAG
+	@docker build --build-arg VERSION=$(VERSION) --tag $(IMAGE):$(TAG) .
+
+.PHONY: manifests
+manifests: $(TOOLS)/kustomize ## Assemble dist/install.yaml, with the image IMAGE:TAG
+	@mkdir -p dist
+	@printf 'resources: [../config/default]\nimages: [{name: open-spawn, newName: "%s", newTag: "%s"}]\n' \
+		'$(IMAGE)' '$(TAG)' > dist/kustomization.yaml
+	@$< build dist > dist/install.yaml && echo "manifests: dist/install.yaml, image $(IMAGE):$(TAG)"
+
+.PHONY: tools
+tools: $(addprefix $(TOOLS)/,controller-gen kustomize golangci-lint) ## Build the pinned tools into bin/tools
+
+##@ Install (into the cluster of the current kubeconfig)
+
+.PHONY: install
+install: ## Install the CRDs
+	@$(KUBECTL) apply --server-side -k config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove the CRDs; refused while an Account, Bot or Droplet exists, because that would end its machine
+	@left=$$($(KUBECTL) get accounts.spawn.cedros.io,bots.spawn.cedros.io,droplets.spawn.cedros.io -A -o name); \
+		[[ -z $$left ]] || { echo "uninstall refused, this fleet would be destroyed:"; echo "$$left"; exit 1; } >&2
+	@$(KUBECTL) delete -k config/crd
+
+.PHONY: deploy
+deploy: manifests ## Deploy CRDs and manager with the image IMAGE:TAG
+	@$(KUBECTL) apply --server-side -f dist/install.yaml
+
+.PHONY: undeploy
+undeploy: manifests ## Remove the manager; CRDs, namespaces and therefore the fleet stay
+	@echo "undeploy: machines keep running and keep costing money; see uninstall"
+	@awk 'BEGIN { RS = "\n---\n"; ORS = "\n---\n" } !/(^|\n)kind: (CustomResourceDefinition|Namespace)(\n|$$)/' \
+		dist/install.yaml | $(KUBECTL) delete --ignore-not-found -f -
+
+# The tools are rebuilt when their pins move; touch, because go leaves an unchanged binary alone.
+
+$(TOOLS)/controller-gen: hack/tools/go.mod hack/tools/go.sum
+	@echo "tools: controller-gen"
+	@go build -C hack/tools -o $(abspath $@) sigs.k8s.io/controller-tools/cmd/controller-gen && touch $@
+
+$(TOOLS)/kustomize: hack/tools/go.mod hack/tools/go.sum
+	@echo "tools: kustomize"
+	@go build -C hack/tools -o $(abspath $@) sigs.k8s.io/kustomize/kustomize/v5 && touch $@
+
+$(TOOLS)/golangci-lint: $(addprefix hack/tools/golangci-lint/,go.mod go.sum main.go)
+	@echo "tools: golangci-lint (minutes, once)"
+	@go build -C hack/tools/golangci-lint -o $(abspath $@) . && touch $@
