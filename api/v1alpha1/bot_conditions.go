@@ -19,8 +19,8 @@ const (
 	AccountDeletingReason = "AccountDeleting"
 )
 
-// DropletReadyCondition is True when the Bot's machine is Ready. Besides the reasons below it has those of the Droplet's
-// own Ready condition.
+// DropletReadyCondition is True when the Bot's machine is Ready. Besides the reasons below it has those of the
+// Droplet's own Ready condition.
 const DropletReadyCondition = "DropletReady"
 
 // Reasons of DropletReady.

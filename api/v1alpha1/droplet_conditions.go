@@ -36,8 +36,8 @@ const (
 	MassLossReason = "MassLoss"
 	// DestroyingReason: the destruction of the instance was asked for and is not confirmed yet. (Reconciling)
 	DestroyingReason = "Destroying"
-	// InstanceNotOursReason: the instance does not carry the Droplet's name and the fleet's tag, so it is not destroyed;
-	// put its name and tag back, or destroy it by hand. (Stalled)
+	// InstanceNotOursReason: the instance does not carry the Droplet's name and the fleet's tag, so it is not
+	// destroyed; put its name and tag back, or destroy it by hand. (Stalled)
 	InstanceNotOursReason = "InstanceNotOurs"
 	// InstanceGoneReason: the instance was destroyed, and looking by id and by name confirms it. (Reconciling)
 	InstanceGoneReason = "InstanceGone"
@@ -58,8 +58,8 @@ const (
 	PowerDiffersReason = "PowerDiffers"
 )
 
-// AsSpecifiedCondition is True when what exists is what was asked for. Droplet: the instance against the Droplet's spec.
-// Bot: the Droplet against the Bot's spec.
+// AsSpecifiedCondition is True when what exists is what was asked for. Droplet: the instance against the Droplet's
+// spec. Bot: the Droplet against the Bot's spec.
 const AsSpecifiedCondition = "AsSpecified"
 
 // Reasons of a Droplet's AsSpecified.

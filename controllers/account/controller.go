@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package account keeps an Account's status true: its limit, how many Bots it has admitted, and whether it can go. It is
-// the only writer of an Account's status.
+// Package account keeps an Account's status true: its limit, how many Bots it has admitted, and whether it can go. It
+// is the only writer of an Account's status.
 package account
 
 import (

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bot turns a Bot into at most one Droplet: it asks the Bot's Account for admission, allocates the machine name,
-// creates the Droplet, mirrors back what became of it, and deletes it with the Bot. It is the only writer of Droplet
-// objects and of a Bot's status.
+// Package bot turns a Bot into at most one Droplet: it asks the Bot's Account for admission, allocates the machine
+// name, creates the Droplet, mirrors back what became of it, and deletes it with the Bot. It is the only writer of
+// Droplet objects and of a Bot's status.
 package bot
 
 import (
@@ -14,11 +14,13 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
@@ -117,15 +119,16 @@ func (c *Controller) stepsFor(deleting bool) []step {
 	return c.steps
 }
 
-// Register adds the controller to a manager. It is woken by changes of Bots, of their Droplets and of their Account, and
-// by passes over the fleet that Bots without a machine name wait for.
+// Register adds the controller to a manager. It is woken by changes of Bots, of their Droplets and of their Account,
+// and by passes over the fleet that Bots without a machine name wait for.
 func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) error {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("bot").
 		For(&spawnv1.Bot{}).
 		Watches(&spawnv1.Droplet{}, handler.EnqueueRequestsFromMapFunc(botOfDroplet)).
-		Watches(&spawnv1.Account{}, handler.EnqueueRequestsFromMapFunc(botsOfAccount(mgr.GetClient()))).
+		Watches(&spawnv1.Account{}, handler.EnqueueRequestsFromMapFunc(botsOfAccount(mgr.GetClient())),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})). // its counts change with every Bot
 		WatchesRawSource(passSource(c.names, passes)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: limiter}).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), c))

@@ -9,8 +9,8 @@ import (
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 )
 
-// desiredDroplet is the Droplet that a Bot should have under a machine name. It is created with its finalizer on it, and
-// without an owner reference: garbage collection by uid would destroy a fleet that was restored from a backup.
+// desiredDroplet is the Droplet that a Bot should have under a machine name. It is created with its finalizer on it,
+// and without an owner reference: garbage collection by uid would destroy a fleet that was restored from a backup.
 func desiredDroplet(bot *spawnv1.Bot, name string) *spawnv1.Droplet {
 	m := bot.Spec.Machine
 	return &spawnv1.Droplet{

@@ -148,8 +148,9 @@ func (m *machine) allocate(ctx context.Context, s *scope) (reconcile.Result, err
 	return m.create(ctx, s)
 }
 
-// owned is the name of a Droplet that already says it is this Bot's, empty when there is none: the status of a Bot can be
-// lost in a restore. The oldest that has an instance wins; while one is being deleted the Bot waits for it to be gone.
+// owned is the name of a Droplet that already says it is this Bot's, empty when there is none: the status of a Bot can
+// be lost in a restore. The oldest that has an instance wins; while one is being deleted the Bot waits for it to be
+// gone.
 func (m *machine) owned(ctx context.Context, bot *spawnv1.Bot) (string, error) {
 	var droplets spawnv1.DropletList
 	err := m.client.List(ctx, &droplets, client.InNamespace(bot.Namespace),
@@ -217,8 +218,8 @@ func replacing(droplet *spawnv1.Droplet) condition {
 		"%s before the next machine is created", message)
 }
 
-// dropletReadyCondition mirrors the Droplet's Ready. While the instance is merely on its way the words stay the same, so
-// that a Bot is not written for every step of its Droplet.
+// dropletReadyCondition mirrors the Droplet's Ready. While the instance is merely on its way the words stay the same,
+// so that a Bot is not written for every step of its Droplet.
 func dropletReadyCondition(droplet *spawnv1.Droplet) condition {
 	ready := status.Get(droplet, spawnv1.ReadyCondition)
 	if ready == nil {
@@ -226,7 +227,8 @@ func dropletReadyCondition(droplet *spawnv1.Droplet) condition {
 	}
 	switch ready.Status {
 	case metav1.ConditionTrue:
-		return status.True(spawnv1.DropletReadyCondition, spawnv1.DropletReadyReason, "Droplet %s is Ready", droplet.Name)
+		return status.True(spawnv1.DropletReadyCondition, spawnv1.DropletReadyReason,
+			"Droplet %s is Ready", droplet.Name)
 	case metav1.ConditionFalse, metav1.ConditionUnknown:
 	}
 	switch ready.Reason {

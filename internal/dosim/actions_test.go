@@ -34,7 +34,7 @@ func TestPowerActions(t *testing.T) {
 		"a kernel of one's own": {
 			"active", "change_kernel", "422 The kernel of this Droplet is managed internally.",
 		},
-		"a new password":                   {"active", "password_reset", "201 active"},
+		"a new password": {"active", "password_reset", "201 active"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := start(t)
@@ -85,8 +85,9 @@ func TestOneActionAtATime(t *testing.T) {
 
 func TestActionsAreListedNewestFirst(t *testing.T) {
 	a := start(t)
-	alpha, beta := a.running("alpha"), a.running("beta")
+	alpha := a.running("alpha")
 	a.done(alpha, fields{"type": "reboot"})
+	beta := a.running("beta")
 	a.done(alpha, fields{"type": "power_off"})
 
 	types := func(path string) string {
@@ -101,7 +102,7 @@ func TestActionsAreListedNewestFirst(t *testing.T) {
 	if got := types(droplet(alpha) + "/actions"); got != "power_off reboot create" {
 		t.Errorf("of the droplet: %s", got)
 	}
-	if got := types("/v2/actions"); got != "power_off reboot create create" {
+	if got := types("/v2/actions"); got != "power_off create reboot create" {
 		t.Errorf("of the account: %s", got)
 	}
 	create := a.get(droplet(alpha) + "/actions?per_page=1&page=3").number("actions.0.id")

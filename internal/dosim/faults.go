@@ -90,7 +90,7 @@ func (f Fault) Validate() error {
 }
 
 func hasRoute(pattern string) bool {
-	return pattern == "" || slices.ContainsFunc(routes(), func(rt route) bool { return rt.pattern == pattern })
+	return pattern == "" || slices.ContainsFunc(routes, func(rt route) bool { return rt.pattern == pattern })
 }
 
 // scripted is a fault and what is left of it.

@@ -102,7 +102,7 @@ func TestFaultDelayWaitsOnTheClock(t *testing.T) {
 	a.sim.AddFault(dosim.Fault{Kind: dosim.FaultDelay, Delay: time.Minute})
 	answered := make(chan int64)
 	go func() {
-		got, err := a.try(context.Background(), http.MethodPost, createRoute, bot("alpha"))
+		got, err := a.try(t.Context(), http.MethodPost, createRoute, bot("alpha"))
 		if err != nil || got.status != 202 {
 			answered <- 0
 			return
@@ -154,7 +154,7 @@ func TestFaultHangEndsByItself(t *testing.T) {
 	a.sim.AddFault(dosim.Fault{Kind: dosim.FaultHang, Delay: time.Minute})
 	ended := make(chan error)
 	go func() {
-		_, err := a.try(context.Background(), http.MethodGet, "/v2/account", nil)
+		_, err := a.try(t.Context(), http.MethodGet, "/v2/account", nil)
 		ended <- err
 	}()
 	spin(t, a.clock.HasWaiters)
@@ -169,7 +169,7 @@ func TestCloseLetsGoOfWhatHangs(t *testing.T) {
 	a.sim.AddFault(dosim.Fault{Kind: dosim.FaultHang})
 	ended := make(chan error)
 	go func() {
-		_, err := a.try(context.Background(), http.MethodGet, "/v2/account", nil)
+		_, err := a.try(t.Context(), http.MethodGet, "/v2/account", nil)
 		ended <- err
 	}()
 	spin(t, func() bool { return len(a.sim.Journal()) == 1 })

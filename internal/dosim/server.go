@@ -64,7 +64,7 @@ func New(opts Options) *Server {
 	for _, token := range opts.Tokens {
 		s.tokens[token] = s.main
 	}
-	for _, rt := range routes() {
+	for _, rt := range routes {
 		s.mux.HandleFunc(rt.method+" "+rt.pattern, s.serve(rt))
 	}
 	s.mux.HandleFunc("/", s.serve(route{handle: unknownRoute}))

@@ -4,7 +4,7 @@
 package dosim
 
 import (
-	"container/heap"
+	"slices"
 	"time"
 )
 
@@ -12,20 +12,22 @@ import (
 // happen that is due, in order and each at its own instant. So a droplet that was created under a fake clock is active
 // at exactly created + StateDelay, however late the next request comes.
 type timeline struct {
-	events eventHeap
-	serial uint64
+	events []event // by instant, and at the same instant in the order of scheduling
 }
 
 type event struct {
 	at     time.Time
-	serial uint64
 	happen func()
 }
 
-// at schedules what happens at that instant; of two at the same instant, the one scheduled first happens first.
+// at schedules what happens at that instant; of two at the same instant, the one scheduled first happens first. Most
+// events are later than all others, so this is mostly an append.
 func (t *timeline) at(instant time.Time, happen func()) {
-	t.serial++
-	heap.Push(&t.events, event{at: instant, serial: t.serial, happen: happen})
+	i := len(t.events)
+	for i > 0 && t.events[i-1].at.After(instant) {
+		i--
+	}
+	t.events = slices.Insert(t.events, i, event{at: instant, happen: happen})
 }
 
 // due takes out the earliest event that is not later than now.
@@ -33,24 +35,8 @@ func (t *timeline) due(now time.Time) (event, bool) {
 	if len(t.events) == 0 || t.events[0].at.After(now) {
 		return event{}, false
 	}
-	return heap.Pop(&t.events).(event), true
-}
-
-type eventHeap []event
-
-func (h eventHeap) Len() int      { return len(h) }
-func (h eventHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h eventHeap) Less(i, j int) bool {
-	if h[i].at.Equal(h[j].at) {
-		return h[i].serial < h[j].serial
-	}
-	return h[i].at.Before(h[j].at)
-}
-
-// Push and Pop are called by container/heap only.
-func (h *eventHeap) Push(x any) { *h = append(*h, x.(event)) }
-func (h *eventHeap) Pop() any {
-	last := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	return last
+	first := t.events[0]
+	t.events[0] = event{} // what it refers to may go
+	t.events = t.events[1:]
+	return first, true
 }

@@ -112,7 +112,7 @@ func (a *account) defaultVPC(s *Server, region string) *vpc {
 // nextPrefix is a private network that is large enough for the 10,000 members that a VPC may have.
 func (a *account) nextPrefix() netip.Prefix {
 	n := len(a.vpcs)
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(100 + n%100), 0, 0}), 16) //nolint:gosec // below 200
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(100 + n%100), 0, 0}), 16)
 }
 
 func showVPC(v *vpc) *wireVPC {

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package finalizer stores and removes a finalizer, each under the resourceVersion that was read: a merge patch of a list
-// replaces the list, and would drop the finalizers that others have added meanwhile.
+// Package finalizer stores and removes a finalizer, each under the resourceVersion that was read: a merge patch of a
+// list replaces the list, and would drop the finalizers that others have added meanwhile.
 package finalizer
 
 import (

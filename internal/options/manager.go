@@ -86,10 +86,8 @@ func (o Manager) validate() error {
 	if o.DigitalOceanTokenFile == "" {
 		return errors.New("--digitalocean-token-file is required: name the file that holds the DigitalOcean token")
 	}
-	if o.DigitalOceanURL != "" {
-		if u, err := url.Parse(o.DigitalOceanURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-			return errors.New("--digitalocean-url is not a URL such as https://api.digitalocean.com")
-		}
+	if o.DigitalOceanURL != "" && !isURL(o.DigitalOceanURL) {
+		return errors.New("--digitalocean-url is not a URL such as https://api.digitalocean.com")
 	}
 	if o.FleetID != "" && !fleetIDPattern.MatchString(o.FleetID) {
 		return fmt.Errorf("--fleet-id %q: use 1 to 64 letters, digits, - and _", o.FleetID)
@@ -103,4 +101,9 @@ func (o Manager) validate() error {
 		return fmt.Errorf("--log-level %q: use error, info or debug", o.LogLevel)
 	}
 	return nil
+}
+
+func isURL(value string) bool {
+	u, err := url.Parse(value)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }

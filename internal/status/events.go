@@ -13,8 +13,8 @@ import (
 // action is what an event's reporter was doing, for all events of this operator.
 const action = "Reconcile"
 
-// Announce records one event when Ready changed its status or its reason between before and after: Warning when a person
-// must act, Normal otherwise. An object seen for the first time and merely under way announces nothing.
+// Announce records one event when Ready changed its status or its reason between before and after: Warning when a
+// person must act, Normal otherwise. An object seen for the first time and merely under way announces nothing.
 func Announce(recorder events.EventRecorder, before, after Object) {
 	was, is := Get(before, spawnv1.ReadyCondition), Get(after, spawnv1.ReadyCondition)
 	if is == nil || (was != nil && was.Status == is.Status && was.Reason == is.Reason) {

@@ -11,9 +11,9 @@ import (
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 )
 
-// Summarize computes Ready, Reconciling and Stalled from the conditions named in feeds, in order of blame: Ready is True
-// when all of them are, and otherwise False for the first that is False, or the first that is not True. It also moves
-// the observed generation, so every condition must have been set for the present one before.
+// Summarize computes Ready, Reconciling and Stalled from the conditions named in feeds, in order of blame: Ready is
+// True when all of them are, and otherwise False for the first that is False, or the first that is not True. It also
+// moves the observed generation, so every condition must have been set for the present one before.
 func Summarize(obj Object, now time.Time, feeds ...string) {
 	obj.SetObservedGeneration(obj.GetGeneration())
 	blame := firstToBlame(obj, feeds)

@@ -31,8 +31,8 @@ const (
 	SettleWindow = 5 * time.Minute
 )
 
-// Env is the world of one test: its own simulator, clock and namespace on the package's API server. Tests of one package
-// do not run in parallel; what a test leaves in the API server is removed after it.
+// Env is the world of one test: its own simulator, clock and namespace on the package's API server. Tests of one
+// package do not run in parallel; what a test leaves in the API server is removed after it.
 type Env struct {
 	// Client is an administrator's.
 	Client client.Client
@@ -62,7 +62,7 @@ func New(t *testing.T, options ...func(*dosim.Options)) *Env {
 		t.Fatalf("building a client: %v", err)
 	}
 	// The API server stamps objects with real time; the fake clock starts there, on a whole second.
-	clock := clocktesting.NewFakeClock(time.Now().Truncate(time.Second))
+	clock := clocktesting.NewFakeClock(time.Now().Truncate(time.Second)) //nolint:forbidigo // see above
 	simulated := dosim.Options{Clock: clock, Tokens: []string{"token-1"}, StateDelay: 20 * time.Second}
 	for _, option := range options {
 		option(&simulated)
@@ -74,7 +74,8 @@ func New(t *testing.T, options ...func(*dosim.Options)) *Env {
 		Client: kube, Clock: clock, Cloud: sim, SimulatorURL: server.URL, Namespace: "test-" + rand.String(8),
 		t: t, conformance: conformance.FromEnv(t), token: "token-1",
 	}
-	e.must(kube.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.Namespace}}), "creating namespace")
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.Namespace}}
+	e.must(kube.Create(t.Context(), namespace), "creating the namespace")
 	t.Cleanup(e.clean)
 	e.Manager = e.newIncarnation(leadership.Alone("manager-1"))
 	return e

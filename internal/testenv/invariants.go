@@ -19,8 +19,8 @@ import (
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
-// checkInvariants holds after every reconcile: the status is what kstatus and the Flux status checker expect, and no Bot
-// has two instances.
+// checkInvariants holds after every reconcile: the status is what kstatus and the Flux status checker expect, and no
+// Bot has two instances.
 func (e *Env) checkInvariants(obj client.Object, key types.NamespacedName) {
 	e.t.Helper()
 	if err := e.Client.Get(e.t.Context(), key, obj); err != nil {
@@ -77,7 +77,8 @@ func (e *Env) Describe() string {
 		}
 		for _, obj := range objects(list) {
 			if o, ok := obj.(status.Object); ok {
-				fmt.Fprintf(&out, "%s %s (deleting: %v)\n%s", kindOf(o), o.GetName(), o.GetDeletionTimestamp() != nil, conditionsOf(o))
+				deleting := o.GetDeletionTimestamp() != nil
+				fmt.Fprintf(&out, "%s %s (deleting: %v)\n%s", kindOf(o), o.GetName(), deleting, conditionsOf(o))
 			}
 			if d, ok := obj.(*spawnv1.Droplet); ok && d.Status.Attempt != nil {
 				fmt.Fprintf(&out, "    attempt %+v\n", *d.Status.Attempt)

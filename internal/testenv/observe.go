@@ -85,7 +85,8 @@ func (e *Env) WantCondition(
 		return
 	}
 	if c.Status != want || c.Reason != reason {
-		e.t.Errorf("%s: %s is %s/%s (%s), want %s/%s", obj.GetName(), conditionType, c.Status, c.Reason, c.Message, want, reason)
+		e.t.Errorf("%s: %s is %s/%s (%s), want %s/%s",
+			obj.GetName(), conditionType, c.Status, c.Reason, c.Message, want, reason)
 	}
 	for _, part := range parts {
 		if !strings.Contains(c.Message, part) {

@@ -50,8 +50,8 @@ func (e *Env) Pass() {
 	_ = e.Manager.Inventory.Refresh(e.quiet()) // a failing cloud is the test's own doing
 }
 
-// Round reconciles every object of the test once. It returns the soonest time at which one of them wants to be looked at
-// again, and the errors.
+// Round reconciles every object of the test once. It returns the soonest time at which one of them wants to be looked
+// at again, and the errors.
 func (e *Env) Round() (time.Duration, error) {
 	e.t.Helper()
 	var soonest time.Duration

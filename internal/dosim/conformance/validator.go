@@ -20,24 +20,24 @@ import (
 
 // Validator holds requests and responses to the contract, and fails its test when they break it.
 type Validator struct {
-	t        testing.TB
+	tb       testing.TB
 	router   routers.Router // nil: nothing is checked
 	excluded []string
 }
 
 // FromEnv gives the validator for one test. It fails the test at once if DO_OPENAPI names a file that cannot be used.
 // Paths that begin with one of excluded are outside the description and are not checked.
-func FromEnv(t testing.TB, excluded ...string) *Validator {
-	t.Helper()
+func FromEnv(tb testing.TB, excluded ...string) *Validator {
+	tb.Helper()
 	if os.Getenv(Env) == "" {
-		t.Logf("%s is not set: requests and responses are not checked against the contract", Env)
-		return &Validator{t: t}
+		tb.Logf("%s is not set: requests and responses are not checked against the contract", Env)
+		return &Validator{tb: tb}
 	}
 	router, err := load()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return &Validator{t: t, router: router, excluded: excluded}
+	return &Validator{tb: tb, router: router, excluded: excluded}
 }
 
 // Enabled tells whether anything is checked.
@@ -75,18 +75,24 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	received, cut := readAll(response.Body)
-	if cut != nil {
-		response.Body = io.NopCloser(io.MultiReader(bytes.NewReader(received), failing{cut}))
-		return response, nil
+	if received, whole := receive(response); whole {
+		t.v.judge(r, sent, response, received)
 	}
-	response.Body = io.NopCloser(bytes.NewReader(received))
-	t.v.judge(r, sent, response, received)
 	return response, nil
 }
 
+// receive reads the body and puts it back as it came; it is not whole if it was cut.
+func receive(response *http.Response) (received []byte, whole bool) {
+	received, cut := readAll(response.Body)
+	response.Body = io.NopCloser(bytes.NewReader(received))
+	if cut != nil {
+		response.Body = io.NopCloser(io.MultiReader(bytes.NewReader(received), failing{cut}))
+	}
+	return received, cut == nil
+}
+
 func (v *Validator) judge(r *http.Request, sent []byte, response *http.Response, received []byte) {
-	v.t.Helper()
+	v.tb.Helper()
 	for _, prefix := range v.excluded {
 		if strings.HasPrefix(r.URL.Path, prefix) {
 			return
@@ -94,7 +100,7 @@ func (v *Validator) judge(r *http.Request, sent []byte, response *http.Response,
 	}
 	route, vars, err := v.router.FindRoute(r)
 	if err != nil {
-		v.t.Errorf("%s %s is not in the contract: %v", r.Method, r.URL.Path, err)
+		v.tb.Errorf("%s %s is not in the contract: %v", r.Method, r.URL.Path, err)
 		return
 	}
 	// A context of our own: the client's may end while its response is being judged.
@@ -103,11 +109,11 @@ func (v *Validator) judge(r *http.Request, sent []byte, response *http.Response,
 	input.Route, input.PathParams = route, vars
 	if response.StatusCode < 400 || response.StatusCode >= 500 {
 		if err := openapi3filter.ValidateRequest(ctx, input); err != nil {
-			v.t.Errorf("request %s %s breaks the contract: %v", r.Method, r.URL, err)
+			v.tb.Errorf("request %s %s breaks the contract: %v", r.Method, r.URL, err)
 		}
 	}
 	if err := judgeResponse(ctx, input, response, received); err != nil {
-		v.t.Errorf("response %d to %s %s breaks the contract: %v", response.StatusCode, r.Method, r.URL, err)
+		v.tb.Errorf("response %d to %s %s breaks the contract: %v", response.StatusCode, r.Method, r.URL, err)
 	}
 }
 

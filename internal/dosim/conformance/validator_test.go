@@ -105,7 +105,8 @@ func TestWhatBreaksTheContract(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			told := &recorder{TB: t}
 			transport := conformance.FromEnv(told, "/v2/internal/").Wrap(test.answer)
-			send(t, transport, test.method, test.path, test.sent, test.answer.body, nil)
+			request := sending{method: test.method, path: test.path, body: test.sent}
+			request.returns(t, transport, test.answer.body, nil)
 			complaint := strings.Join(told.errors, "\n")
 			if test.want == "" && complaint != "" || !strings.Contains(complaint, test.want) {
 				t.Errorf("complaint %q, want %q in it", complaint, test.want)
@@ -117,7 +118,7 @@ func TestWhatBreaksTheContract(t *testing.T) {
 func TestACutBodyIsPassedOn(t *testing.T) {
 	told := &recorder{TB: t}
 	transport := conformance.FromEnv(told).Wrap(canned{status: 200, body: `{"tags":[`, cut: io.ErrUnexpectedEOF})
-	send(t, transport, "GET", "/v2/tags", "", `{"tags":[`, io.ErrUnexpectedEOF)
+	sending{method: "GET", path: "/v2/tags"}.returns(t, transport, `{"tags":[`, io.ErrUnexpectedEOF)
 	if len(told.errors) != 0 {
 		t.Errorf("complaints: %q", told.errors)
 	}
@@ -127,7 +128,7 @@ func TestWithoutTheDescriptionNothingIsChecked(t *testing.T) {
 	t.Setenv(conformance.Env, "")
 	told := &recorder{TB: t}
 	validator := conformance.FromEnv(told)
-	send(t, validator.Wrap(canned{status: 200, body: "?"}), "GET", "/v2/toasters", "", "?", nil)
+	sending{method: "GET", path: "/v2/toasters"}.returns(t, validator.Wrap(canned{status: 200, body: "?"}), "?", nil)
 	if validator.Enabled() || len(told.errors) != 0 || len(told.logs) != 1 {
 		t.Errorf("enabled %t, complaints %q, logs %q", validator.Enabled(), told.errors, told.logs)
 	}
@@ -136,14 +137,16 @@ func TestWithoutTheDescriptionNothingIsChecked(t *testing.T) {
 	}
 }
 
-// send checks that what comes back is what was answered.
-func send(t *testing.T, transport http.RoundTripper, method, path, body, wantBody string, wantErr error) {
+type sending struct{ method, path, body string }
+
+// returns checks that what comes back is what was answered.
+func (s sending) returns(t *testing.T, transport http.RoundTripper, wantBody string, wantErr error) {
 	t.Helper()
 	var reader io.Reader
-	if body != "" {
-		reader = bytes.NewReader([]byte(body))
+	if s.body != "" {
+		reader = bytes.NewReader([]byte(s.body))
 	}
-	r, err := http.NewRequestWithContext(t.Context(), method, "http://127.0.0.1"+path, reader)
+	r, err := http.NewRequestWithContext(t.Context(), s.method, "http://127.0.0.1"+s.path, reader)
 	if err != nil {
 		t.Fatal(err)
 	}
