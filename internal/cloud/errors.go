@@ -35,7 +35,9 @@ const (
 
 // String is the kind's name, used in logs and as a metric label.
 func (k Kind) String() string {
-	names := [...]string{"Unavailable", "NotSent", "NotFound", "Throttled", "Exhausted", "Busy", "Refused", "Unauthorized"}
+	names := [...]string{
+		"Unavailable", "NotSent", "NotFound", "Throttled", "Exhausted", "Busy", "Refused", "Unauthorized",
+	}
 	if int(k) < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("Kind(%d)", int(k))
 	}

@@ -75,12 +75,3 @@ type Instance struct {
 func (i Instance) HasTag(tag string) bool {
 	return slices.Contains(i.Tags, tag)
 }
-
-// Equal tells whether two readings of an instance say the same.
-func (i Instance) Equal(other Instance) bool {
-	return i.ID == other.ID && i.Name == other.Name && i.State == other.State &&
-		i.Region == other.Region && i.Size == other.Size && i.Image == other.Image && i.VPCUUID == other.VPCUUID &&
-		i.PublicIPv4 == other.PublicIPv4 && i.PrivateIPv4 == other.PrivateIPv4 && i.PublicIPv6 == other.PublicIPv6 &&
-		i.HourlyPriceMicros == other.HourlyPriceMicros && i.CreatedAt.Equal(other.CreatedAt) &&
-		slices.Equal(i.Tags, other.Tags)
-}

@@ -3,7 +3,7 @@
 
 // Package inventory is the fleet as the cloud lists it, held in memory: one complete pass over all instances with the
 // fleet's tag every half minute, instead of one call for each bot. It promises that a Pass is complete or is not there,
-// that it never changes, and that whoever listens hears of every change between two passes, however late they came.
+// that it never changes, and that whoever listens hears of every pass.
 //
 // It cannot promise that what is missing is gone: the cloud's lists lag behind creation, and its tags lag further.
 // Before anything is destroyed or replaced, ask for that one instance.
@@ -115,25 +115,18 @@ func (i *Inventory) Latest() (Pass, bool) {
 }
 
 // OnPass calls hear after every complete pass from now on, whether or not anything changed, one call at a time and in
-// order; Pass.Changed names what did. If there is a pass already, hear is called with it at once, and everything in it
-// counts as changed: a controller that starts late has missed nothing. A failed pass is not heard of.
+// order. If there is a pass already, hear is called with it at once: a controller that starts late has missed nothing.
+// A failed pass is not heard of. Who listens compares with what it has recorded, which also finds what changed while
+// nobody listened.
 //
-// The calls hold up the next pass, so hear must be quick; it must not call OnPass, Refresh or stop. A controller
-// listens like this:
-//
-//	source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-//		fleet.OnPass(func(pass inventory.Pass) {
-//			for _, name := range pass.Changed() { … queue.Add(…) }
-//		})
-//		return nil
-//	})
+// The calls hold up the next pass, so hear must be quick; it must not call OnPass, Refresh or stop.
 func (i *Inventory) OnPass(hear func(Pass)) (stop func()) {
 	i.notify.Lock()
 	defer i.notify.Unlock()
 	l := &listener{hear: hear}
 	i.listeners = append(i.listeners, l)
 	if pass, ok := i.Latest(); ok {
-		hear(pass.since(Pass{}))
+		hear(pass)
 	}
 	return func() {
 		i.notify.Lock()
@@ -193,7 +186,6 @@ func (i *Inventory) complete(ctx context.Context, started time.Time, instances [
 	before, _ := i.Latest()
 	pass := newPass(instances)
 	pass.Number, pass.StartedAt, pass.FinishedAt = before.Number+1, started, i.clock.Now()
-	pass = pass.since(before)
 	i.latest.Store(&pass)
 	i.meters.complete.Inc()
 

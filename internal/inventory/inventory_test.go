@@ -29,7 +29,7 @@ var (
 	_ prometheus.Collector           = (*Inventory)(nil)
 )
 
-func TestListenersHearOfChangesOnly(t *testing.T) {
+func TestListenersHearEveryPass(t *testing.T) {
 	f, e := &fleet{}, &ear{}
 	i, clock := newInventory(f)
 	i.OnPass(e.hear)
@@ -43,9 +43,9 @@ func TestListenersHearOfChangesOnly(t *testing.T) {
 	f.set(instance(1, "a"))
 	refresh(t, i)
 
-	want := [][]string{{"a", "b"}, nil, {"b"}}
+	want := [][]string{{"a/1", "b/2"}, {"a/1", "b/2"}, {"a/1"}}
 	for n, pass := range e.heard() {
-		if diff := cmp.Diff(want[n], pass.Changed()); diff != "" {
+		if diff := cmp.Diff(want[n], names(pass.instances)); diff != "" {
 			t.Errorf("pass %d: %s", n+1, diff)
 		}
 		if pass.Number != int64(n+1) {
@@ -74,10 +74,10 @@ func TestAListenerThatComesLateHasMissedNothing(t *testing.T) {
 	if len(heard) != 2 {
 		t.Fatalf("%d passes heard, want the present one and the next", len(heard))
 	}
-	if diff := cmp.Diff([]string{"a", "b"}, heard[0].Changed()); diff != "" {
+	if diff := cmp.Diff([]string{"a/1", "b/2"}, names(heard[0].instances)); diff != "" {
 		t.Errorf("at once: %s", diff)
 	}
-	if diff := cmp.Diff([]string{"b"}, heard[1].Changed()); diff != "" {
+	if diff := cmp.Diff([]string{"a/1"}, names(heard[1].instances)); diff != "" {
 		t.Errorf("afterwards: %s", diff)
 	}
 }
@@ -216,9 +216,6 @@ func TestInventoryOfTheSimulator(t *testing.T) {
 	if pass := refresh(t, i); pass.Len() != 211 || len(pass.Matching("scout-abcdefgh", 5)) != 1 {
 		t.Errorf("%d instances, %v", pass.Len(), pass.Matching("scout-abcdefgh", 5))
 	}
-	if pass := refresh(t, i); len(pass.Changed()) != 0 {
-		t.Errorf("at rest %q changed", pass.Changed())
-	}
 	sim.AddFault(dosim.Fault{Kind: dosim.FaultStatus, Status: 500, Skip: 1})
 	if err := i.Refresh(t.Context()); cloud.KindOf(err) != cloud.Unavailable {
 		t.Errorf("an incomplete pass: %v", err)
@@ -226,8 +223,8 @@ func TestInventoryOfTheSimulator(t *testing.T) {
 	if err := sim.SetState(id, "off"); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"scout-abcdefgh12345"}, refresh(t, i).Changed()); diff != "" {
-		t.Error(diff)
+	if instance, _ := refresh(t, i).ByID(id); instance.State != cloud.StateOff {
+		t.Errorf("the next complete pass shows %q", instance.State)
 	}
 }
 

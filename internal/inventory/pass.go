@@ -26,7 +26,6 @@ type Pass struct {
 
 	instances []cloud.Instance // by name, then oldest first
 	byID      map[int64]int    // places in instances
-	changed   []string
 }
 
 // newPass sorts a copy: the list may belong to somebody.
@@ -86,10 +85,6 @@ func (p Pass) Matching(prefix string, suffixLen int) []cloud.Instance {
 
 func isNeitherLetterNorDigit(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }
 
-// Changed names, sorted, whatever appeared, disappeared or reads otherwise than in the pass before; a renamed instance
-// counts under both names. For a listener's first pass that is everything.
-func (p Pass) Changed() []string { return slices.Clone(p.changed) }
-
 // from is the rest of the fleet, beginning with the first name that is not less.
 func (p Pass) from(name string) []cloud.Instance {
 	at, _ := slices.BinarySearchFunc(p.instances, name, func(i cloud.Instance, name string) int {
@@ -105,29 +100,4 @@ func nameEnd(sorted []cloud.Instance, name string) int {
 		end++
 	}
 	return end
-}
-
-// since is the same pass with Changed told against an earlier one. Both are sorted by name, so it walks them abreast.
-func (p Pass) since(before Pass) Pass {
-	p.changed = nil
-	for now, was := p.instances, before.instances; len(now) > 0 || len(was) > 0; {
-		name := firstName(now, was)
-		nowEnd, wasEnd := nameEnd(now, name), nameEnd(was, name)
-		if !slices.EqualFunc(now[:nowEnd], was[:wasEnd], cloud.Instance.Equal) {
-			p.changed = append(p.changed, name)
-		}
-		now, was = now[nowEnd:], was[wasEnd:]
-	}
-	return p
-}
-
-// firstName is the lesser of the two first names; at most one of the lists is empty.
-func firstName(a, b []cloud.Instance) string {
-	switch {
-	case len(a) == 0:
-		return b[0].Name
-	case len(b) == 0:
-		return a[0].Name
-	}
-	return min(a[0].Name, b[0].Name)
 }

@@ -6,7 +6,6 @@ package inventory
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -71,77 +70,25 @@ func TestTheZeroPassIsAnEmptyFleet(t *testing.T) {
 	}
 }
 
-func TestChangedNamesWhatChanged(t *testing.T) {
-	with := func(i cloud.Instance, change func(*cloud.Instance)) cloud.Instance { change(&i); return i }
-	a, b, c := instance(1, "a"), instance(2, "b"), instance(3, "c")
-	list := func(l ...cloud.Instance) []cloud.Instance { return l }
-	for name, tc := range map[string]struct {
-		before, now []cloud.Instance
-		want        []string
-	}{
-		"nothing":           {list(a, b), list(b, a), nil},
-		"from nothing":      {nil, list(b, a), []string{"a", "b"}},
-		"to nothing":        {list(a, b), nil, []string{"a", "b"}},
-		"appeared first":    {list(b, c), list(a, b, c), []string{"a"}},
-		"appeared last":     {list(a, b), list(a, b, c), []string{"c"}},
-		"disappeared":       {list(a, b, c), list(a, c), []string{"b"}},
-		"one for another":   {list(a), list(b), []string{"a", "b"}},
-		"state":             {list(a, b), list(a, with(b, func(i *cloud.Instance) { i.State = cloud.StateOff })), []string{"b"}},
-		"tag":               {list(a, b), list(a, with(b, func(i *cloud.Instance) { i.Tags = nil })), []string{"b"}},
-		"renamed":           {list(a, b), list(a, with(b, func(i *cloud.Instance) { i.Name = "z" })), []string{"b", "z"}},
-		"renamed to a twin": {list(a, b), list(a, with(b, func(i *cloud.Instance) { i.Name = "a" })), []string{"a", "b"}},
-		"another of a name": {list(a), list(a, with(b, func(i *cloud.Instance) { i.Name = "a" })), []string{"a"}},
-		"replaced in place": {list(a), list(with(b, func(i *cloud.Instance) { i.Name = "a" })), []string{"a"}},
-		"the same time in another zone": {
-			list(a), list(with(a, func(i *cloud.Instance) { i.CreatedAt = i.CreatedAt.In(time.FixedZone("x", 3600)) })), nil,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := newPass(tc.now).since(newPass(tc.before)).Changed()
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
 func TestAPassBelongsToNobody(t *testing.T) {
 	list := []cloud.Instance{instance(2, "b"), instance(1, "a")}
-	pass := newPass(list).since(Pass{})
+	pass := newPass(list)
 	list[0].Name = "spoiled"
 	pass.ByName("a")[0].Name = "spoiled"
-	pass.Changed()[0] = "spoiled"
 	if diff := cmp.Diff([]string{"a/1", "b/2"}, names(pass.instances)); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"a", "b"}, pass.Changed()); diff != "" {
-		t.Error(diff)
-	}
 }
 
-// BenchmarkPass measures everything that follows the cloud's answer, for a fleet of which one instance in a hundred
-// has changed.
+// BenchmarkPass measures everything that follows the cloud's answer.
 func BenchmarkPass(b *testing.B) {
 	for _, size := range []int{1_000, 10_000} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			calm := bots(size)
-			busy := bots(size)
-			for i := 0; i < size; i += 100 {
-				busy[i].State = cloud.StateOff
-			}
 			f := &fleet{}
 			i, _ := newInventory(f)
-			i.OnPass(func(p Pass) {
-				if p.Number > 1 && len(p.Changed()) != size/100 {
-					b.Errorf("%d changed", len(p.Changed()))
-				}
-			})
+			f.set(bots(size)...)
 			b.ReportAllocs()
-			for n := 0; b.Loop(); n++ {
-				f.set(calm...)
-				if n%2 == 1 {
-					f.set(busy...)
-				}
+			for b.Loop() {
 				if err := i.Refresh(b.Context()); err != nil {
 					b.Fatal(err)
 				}

@@ -20,6 +20,11 @@ import (
 func running(t *testing.T, f *fleet) (*Inventory, func(time.Duration)) {
 	t.Helper()
 	i, clock := newInventory(f)
+	return i, begin(t, i, clock)
+}
+
+func begin(t *testing.T, i *Inventory, clock *clocktesting.FakeClock) (step func(time.Duration)) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- i.Start(ctx) }()
@@ -30,10 +35,6 @@ func running(t *testing.T, f *fleet) (*Inventory, func(time.Duration)) {
 		}
 	})
 	synctest.Wait()
-	return i, stepper(clock)
-}
-
-func stepper(clock *clocktesting.FakeClock) func(time.Duration) {
 	return func(d time.Duration) {
 		clock.Step(d)
 		synctest.Wait()
@@ -127,13 +128,8 @@ func TestAPassUnderWayIsTooOldForWhoAsksNow(t *testing.T) {
 				i.RequestPassAfter(start.Add(time.Second)) // this pass began before
 			}
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- i.Start(ctx) }()
-		synctest.Wait()
+		begin(t, i, clock)
 		wantLists(t, f, 2, "another one follows at once, for the gap is over")
-		cancel()
-		<-done
 	})
 }
 
@@ -142,14 +138,9 @@ func TestARequestBeforeStartIsMetByTheFirstPass(t *testing.T) {
 		f := &fleet{}
 		i, clock := newInventory(f)
 		i.RequestPassAfter(start.Add(-time.Second))
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- i.Start(ctx) }()
-		synctest.Wait()
-		stepper(clock)(20 * time.Second)
+		step := begin(t, i, clock)
+		step(20 * time.Second)
 		wantLists(t, f, 1, "after the first pass")
-		cancel()
-		<-done
 	})
 }
 
@@ -158,9 +149,9 @@ func TestFailuresBackOff(t *testing.T) {
 		f := &fleet{}
 		f.fail(errors.New("torn"))
 		_, step := running(t, f) // nobody has seen the fleet yet, so a pass is wanted
-		for n, pause := range []time.Duration{4, 8, 16, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30} {
+		for n, seconds := range []int{4, 8, 16, 30, 30, 30, 30, 30, 30, 30, 30, 30, 30} {
 			wantLists(t, f, n+1, "after the pause")
-			step(pause*time.Second - 1)
+			step(time.Duration(seconds)*time.Second - 1)
 			wantLists(t, f, n+1, "within the pause")
 			step(1)
 		}

@@ -109,7 +109,7 @@ func (e *ear) heard() []Pass {
 	return slices.Clone(e.passes)
 }
 
-func refresh(t testing.TB, i *Inventory) Pass {
+func refresh(t *testing.T, i *Inventory) Pass {
 	t.Helper()
 	if err := i.Refresh(t.Context()); err != nil {
 		t.Fatal(err)

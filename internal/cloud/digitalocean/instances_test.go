@@ -32,8 +32,8 @@ func TestGet(t *testing.T) {
 		VPCUUID: behind.VPCUUID, Tags: []string{fleetTag}, PublicIPv4: behind.PublicIPv4,
 		PrivateIPv4: behind.PrivateIPv4, HourlyPriceMicros: 17860, CreatedAt: behind.CreatedAt.Truncate(time.Second),
 	}
-	if !got.Equal(want) {
-		t.Error(cmp.Diff(want, got))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 
 	_, err = client.Get(t.Context(), id+1)

@@ -5,6 +5,7 @@ package digitalocean
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -184,3 +185,26 @@ func TestWhatAPeerCanMakeUsHoldIsBounded(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// TestOnlyHTTP1IsSpoken: HTTP/2 has rules of its own for sending a POST again.
+func TestOnlyHTTP1IsSpoken(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 1 {
+			t.Errorf("the request came by %s", r.Proto)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	trusting, ok := server.Client().Transport.(*http.Transport)
+	if !ok {
+		t.Fatal("no transport to take the certificate from")
+	}
+	real := transport(t)
+	real.TLSClientConfig = &tls.Config{RootCAs: trusting.TLSClientConfig.RootCAs}
+	client := connect(t, Options{BaseURL: server.URL, Transport: real})
+	if err := client.Delete(t.Context(), 7); err != nil {
+		t.Error(err)
+	}
+}
