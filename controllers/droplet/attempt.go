@@ -54,9 +54,9 @@ func nextAttempt(droplet *spawnv1.Droplet, now time.Time, leader string) *spawnv
 	}
 }
 
-// lookSchedule says when a lost request is looked for, as parts of the settle window: with a window of 5 min after 5, 15,
-// 30, 60, 120 and 300 s. The first look comes soon, because most lost replies hide an instance that is already there; the
-// last comes when any request still on its way must have landed and every list has caught up.
+// lookSchedule says when a lost request is looked for, as parts of the settle window: with a window of 5 min after 5,
+// 15, 30, 60, 120 and 300 s. The first look comes soon, because most lost replies hide an instance that is already
+// there; the last comes when any request still on its way must have landed and every list has caught up.
 var lookSchedule = []float64{1.0 / 60, 1.0 / 20, 1.0 / 10, 1.0 / 5, 2.0 / 5, 1}
 
 // enoughLooks is how many complete empty answers it takes, besides the settle window, to believe that there is nothing.

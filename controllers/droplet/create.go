@@ -121,8 +121,8 @@ func (e *existence) refused(s *scope, err error) {
 }
 
 // record stores what came of the request, also while the process shuts down and also when the object has changed since
-// the intent was stored: a Bot may have been edited or deleted meanwhile. It gives up when another process has taken the
-// attempt over; what it knows is then found again by name.
+// the intent was stored: a Bot may have been edited or deleted meanwhile. It gives up when another process has taken
+// the attempt over; what it knows is then found again by name.
 func (e *existence) record(ctx context.Context, s *scope) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordDeadline)
 	defer cancel()

@@ -47,7 +47,8 @@ func (f *finalize) Reconcile(ctx context.Context, s *scope) (reconcile.Result, e
 	return f.confirm(ctx, s)
 }
 
-// destroy asks for the destruction of the instance, if a fresh look shows that it is the Droplet's own, until it is gone.
+// destroy asks for the destruction of the instance, if a fresh look shows that it is the Droplet's own, until it is
+// gone.
 func (f *finalize) destroy(ctx context.Context, s *scope) (reconcile.Result, error) {
 	id := s.droplet.Status.InstanceID
 	instance, err := f.cloud.Get(ctx, id)
@@ -76,8 +77,8 @@ func (f *finalize) destroy(ctx context.Context, s *scope) (reconcile.Result, err
 	return reconcile.Result{RequeueAfter: goneCheck}, nil
 }
 
-// notOurs leaves an instance alone that does not carry the Droplet's name and the fleet's tag. Tags come after creation,
-// so a young instance is given the time to get them.
+// notOurs leaves an instance alone that does not carry the Droplet's name and the fleet's tag. Tags come after
+// creation, so a young instance is given the time to get them.
 func (f *finalize) notOurs(s *scope, instance cloud.Instance) (reconcile.Result, error) {
 	attempt := s.droplet.Status.Attempt
 	if instance.Name == s.droplet.Name && attempt != nil && s.now.Before(attempt.StartedAt.Add(f.settle)) {

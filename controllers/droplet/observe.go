@@ -28,33 +28,21 @@ const (
 	listLag = time.Minute
 	// lossInterval separates the two answers that it takes to call an instance lost.
 	lossInterval = 30 * time.Second
-	// massLossFloor and massLossShare: more instances than the larger of 5 and 2 % of the fleet do not vanish in one
-	// pass unless it is we who cannot see.
+	// massLossFloor and massLossShare: more instances than the larger of 5 and 2 % of the fleet, or all of it, do not
+	// vanish in one pass unless it is we who cannot see.
 	massLossFloor = 5
 	massLossShare = 0.02
 )
 
-// observe looks after an instance whose id is known: from the last pass over the fleet when that can tell, and by asking
-// for this one instance while it boots or when it is missing.
+// observe looks after an instance whose id is known: from the last pass over the fleet when that can tell, and by
+// asking for this one instance while it boots or when it is missing.
 func (e *existence) observe(ctx context.Context, s *scope) (reconcile.Result, error) {
-	recorded := &s.droplet.Status
-	booting := recorded.State == "" || recorded.State == string(cloud.StateNew)
-	pass, ok := e.inventory.Latest()
-	listed := false
-	if ok {
-		var instance cloud.Instance
-		instance, listed = pass.ByID(recorded.InstanceID)
-		if listed && !booting && instance.State != cloud.StateNew {
-			e.found(s, instance)
+	if !isBooting(s.droplet) {
+		if done := e.fromPass(s); done {
 			return reconcile.Result{}, nil
 		}
 	}
-	if !booting && (listed || !ok || e.tooYoungToMiss(s, pass.StartedAt)) {
-		// What is recorded is newer than the pass, or there is none yet.
-		s.keep(spawnv1.ExistsCondition)
-		return reconcile.Result{}, nil
-	}
-	instance, err := e.cloud.Get(ctx, recorded.InstanceID)
+	instance, err := e.cloud.Get(ctx, s.droplet.Status.InstanceID)
 	if cloud.IsNotFound(err) {
 		return e.missing(ctx, s)
 	}
@@ -65,10 +53,33 @@ func (e *existence) observe(ctx context.Context, s *scope) (reconcile.Result, er
 	return reconcile.Result{RequeueAfter: pollIn(s)}, nil
 }
 
+// fromPass reads the instance from the last pass over the fleet. It is false when the pass should have shown it and did
+// not. What is recorded stands when there is no pass yet, or one from before what is recorded: an instance that has
+// booted is never new again.
+func (e *existence) fromPass(s *scope) bool {
+	pass, ok := e.inventory.Latest()
+	if ok {
+		instance, listed := pass.ByID(s.droplet.Status.InstanceID)
+		switch {
+		case listed && instance.State != cloud.StateNew:
+			e.found(s, instance)
+			return true
+		case !listed && !tooYoungToMiss(s.droplet, pass.StartedAt):
+			return false
+		}
+	}
+	s.keep(spawnv1.ExistsCondition)
+	return true
+}
+
 // tooYoungToMiss tells whether a pass began too early for the instance to be expected in it.
-func (e *existence) tooYoungToMiss(s *scope, passStartedAt time.Time) bool {
-	attempt := s.droplet.Status.Attempt
+func tooYoungToMiss(droplet *spawnv1.Droplet, passStartedAt time.Time) bool {
+	attempt := droplet.Status.Attempt
 	return attempt != nil && passStartedAt.Before(attempt.StartedAt.Add(listLag))
+}
+
+func isBooting(droplet *spawnv1.Droplet) bool {
+	return droplet.Status.State == "" || droplet.Status.State == string(cloud.StateNew)
 }
 
 // found records what the cloud says about the instance.
@@ -109,19 +120,18 @@ func (e *existence) missing(ctx context.Context, s *scope) (reconcile.Result, er
 		return reconcile.Result{}, err
 	}
 	if isMassLoss(lost, known) {
-		s.exists(status.Unknown, spawnv1.MassLossReason, "%d of %d instances are missing at once; none is replaced: "+
-			"check the token and its team, then destroy or restore what is really gone", lost, known)
+		s.exists(status.Unknown, spawnv1.MassLossReason, "%d of %d instances are missing at once and none is replaced: "+
+			"check the token and its team; delete the Droplets of instances that are really gone", lost, known)
 		return reconcile.Result{RequeueAfter: time.Minute}, nil
 	}
-	log.FromContext(ctx).Info("instance is lost", "instanceID", id)
+	log.FromContext(ctx).Info("instance is lost")
 	s.exists(status.False, spawnv1.InstanceLostReason, "instance %d is gone, and open-spawn did not destroy it", id)
 	return reconcile.Result{}, nil
 }
 
 func (e *existence) mayBeNewborn(s *scope) bool {
 	attempt := s.droplet.Status.Attempt
-	booting := s.droplet.Status.State == "" || s.droplet.Status.State == string(cloud.StateNew)
-	return booting && attempt != nil && s.now.Before(attempt.StartedAt.Add(e.settle))
+	return isBooting(s.droplet) && attempt != nil && s.now.Before(attempt.StartedAt.Add(e.settle))
 }
 
 // countLost counts the Droplets with an instance, and those of them that the last pass should have shown and did not.
@@ -135,22 +145,21 @@ func (e *existence) countLost(ctx context.Context) (lost, known int, err error) 
 		return 0, 0, fmt.Errorf("listing droplets: %w", err)
 	}
 	for i := range droplets.Items {
-		recorded := droplets.Items[i].Status
-		if recorded.InstanceID == 0 {
+		droplet := &droplets.Items[i]
+		if droplet.Status.InstanceID == 0 {
 			continue
 		}
 		known++
-		_, listed := pass.ByID(recorded.InstanceID)
-		young := recorded.Attempt != nil && pass.StartedAt.Before(recorded.Attempt.StartedAt.Add(listLag))
-		if !listed && !young {
+		if _, listed := pass.ByID(droplet.Status.InstanceID); !listed && !tooYoungToMiss(droplet, pass.StartedAt) {
 			lost++
 		}
 	}
 	return lost, known, nil
 }
 
+// isMassLoss also holds when a whole fleet of two or more is missing: that is what a token of another team shows.
 func isMassLoss(lost, known int) bool {
-	return lost > max(massLossFloor, int(massLossShare*float64(known)))
+	return lost > max(massLossFloor, int(massLossShare*float64(known))) || (lost == known && known > 1)
 }
 
 // pollIn is how soon to look at the instance again; 0 leaves it to the passes over the fleet.
