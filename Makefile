@@ -62,7 +62,7 @@ bench: controlplane ## Measure a fleet of N bots (200) and print JSON
 
 .PHONY: controlplane
 controlplane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl into bin/k8s (minutes, once)
-	@hack/controlplane/build.sh
+	@hack/controlplane/build.sh >/dev/null
 
 .PHONY: demo
 demo: controlplane ## Run the whole thing on this machine; ONCE=1 exits when done, REAL=1 uses DigitalOcean

@@ -86,9 +86,11 @@ func NewController(o Options) *Controller {
 
 // Reconcile brings one Bot nearer to what its spec says.
 func (c *Controller) Reconcile(ctx context.Context, bot *spawnv1.Bot) (reconcile.Result, error) {
-	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithValues(
-		"account", bot.Spec.AccountRef.Name, "droplet", bot.Status.DropletName))
+	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithValues("account", bot.Spec.AccountRef.Name))
 	deleting := !bot.DeletionTimestamp.IsZero()
+	if deleting {
+		c.names.forget(client.ObjectKeyFromObject(bot))
+	}
 	switch held := controllerutil.ContainsFinalizer(bot, spawnv1.BotFinalizer); {
 	case deleting && !held:
 		return reconcile.Result{}, nil
@@ -101,14 +103,14 @@ func (c *Controller) Reconcile(ctx context.Context, bot *spawnv1.Bot) (reconcile
 	for _, step := range c.stepsFor(deleting) {
 		out.Add(step.Reconcile(ctx, s))
 	}
-	if s.gone {
+	if s.gone || s.fleeting {
 		return out.Of()
 	}
-	err := s.save(ctx)
-	if err == nil {
-		status.Announce(c.recorder, before, bot)
+	if !out.Failed() {
+		// A step that failed has judged nothing: what is stored then stays, and says of which generation it speaks.
+		out.Add(reconcile.Result{}, client.IgnoreNotFound(s.save(ctx)))
 	}
-	out.Add(reconcile.Result{}, client.IgnoreNotFound(err))
+	status.Announce(c.recorder, before, s.draft.Before())
 	return out.Of()
 }
 

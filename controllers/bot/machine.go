@@ -6,6 +6,7 @@ package bot
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,8 +16,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/index"
 	"github.com/cedros-io/open-spawn/internal/status"
+)
+
+const (
+	// fleetingWait is how long a wait for a pass over the fleet is not written down; most are over in a second or two.
+	fleetingWait = 3 * time.Second
+	// listedAgain is how often a Bot looks whether the fleet can be listed again.
+	listedAgain = 10 * time.Second
 )
 
 // machine is the step that owns condition DropletReady: the Bot's one Droplet exists and is Ready.
@@ -132,20 +141,42 @@ func (m *machine) allocate(ctx context.Context, s *scope) (reconcile.Result, err
 		}
 	}
 	if name == "" {
-		s.set(status.Unknown(spawnv1.DropletReadyCondition, spawnv1.WaitingForInventoryReason,
-			"the fleet is being listed, to see that the Bot has no instance already"))
-		return reconcile.Result{}, nil
+		return m.waitForInventory(s), nil
 	}
 	s.bot.Status.DropletName = name
 	s.bot.Status.Incarnation++
 	s.set(waitingForInstance(name))
 	replacement{}.judge(s)
 	if err := s.save(ctx); err != nil {
-		s.bot.Status.DropletName = ""
 		return reconcile.Result{}, err
 	}
 	m.names.forget(key)
 	return m.create(ctx, s)
+}
+
+// waitForInventory says that the fleet is being listed, and why it cannot be when it cannot. A wait that may be over in a
+// moment is not worth a write. The pass wakes us; a failure does not, so it is asked for.
+func (m *machine) waitForInventory(s *scope) reconcile.Result {
+	s.set(status.Unknown(spawnv1.DropletReadyCondition, spawnv1.WaitingForInventoryReason,
+		"the fleet is being listed, to see that the Bot has no instance already"))
+	if err := m.names.inventory.Failing(); err != nil {
+		s.set(unlisted(err))
+		return reconcile.Result{RequeueAfter: listedAgain}
+	}
+	s.fleeting = s.now.Sub(m.names.waitingSince(s.bot)) < fleetingWait
+	return reconcile.Result{RequeueAfter: fleetingWait}
+}
+
+func unlisted(err error) condition {
+	reason := spawnv1.CloudUnavailableReason
+	switch cloud.KindOf(err) { //nolint:exhaustive // every other kind means that there is no list for now
+	case cloud.Unauthorized:
+		reason = spawnv1.CredentialsInvalidReason
+	case cloud.Throttled:
+		reason = spawnv1.ThrottledReason
+	}
+	return status.Unknown(spawnv1.DropletReadyCondition, reason,
+		"the fleet cannot be listed, so no machine is created: %s", cloud.Message(err))
 }
 
 // owned is the name of a Droplet that already says it is this Bot's, empty when there is none: the status of a Bot can

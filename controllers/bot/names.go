@@ -26,6 +26,8 @@ type Fleet interface {
 	Latest() (inventory.Pass, bool)
 	// RequestPassAfter asks for a pass that begins after an instant, soon.
 	RequestPassAfter(instant time.Time)
+	// Failing is why the last try at a pass did not complete, nil when it did.
+	Failing() error
 }
 
 // names finds the machine name of a Bot that has none: that of an instance which nobody claims, or a fresh one when a
@@ -38,20 +40,25 @@ type names struct {
 	fleet     string
 
 	mu      sync.Mutex
-	waiting map[types.NamespacedName]time.Time
+	waiting map[types.NamespacedName]wait
+}
+
+// wait is since when a Bot has been waiting for a pass. A Bot that was deleted and created anew is another Bot.
+type wait struct {
+	uid   types.UID
+	since time.Time
 }
 
 func newNames(o Options) *names {
 	return &names{
 		live: o.Live, inventory: o.Inventory, clock: o.Clock, fleet: o.Fleet,
-		waiting: map[types.NamespacedName]time.Time{},
+		waiting: map[types.NamespacedName]wait{},
 	}
 }
 
 // find is the machine name for the Bot, or empty while a pass over the fleet is waited for.
 func (n *names) find(ctx context.Context, bot *spawnv1.Bot) (string, error) {
-	key := client.ObjectKeyFromObject(bot)
-	since := n.wait(key)
+	since := n.waitingSince(bot)
 	pass, ok := n.inventory.Latest()
 	if !ok || !pass.StartedAt.After(since) {
 		n.inventory.RequestPassAfter(since)
@@ -84,16 +91,17 @@ func (n *names) unclaimed(ctx context.Context, namespace string, hits []cloud.In
 	return "", nil
 }
 
-// wait is when the Bot began to wait for a pass.
-func (n *names) wait(key types.NamespacedName) time.Time {
+// waitingSince is when the Bot began to wait for a pass.
+func (n *names) waitingSince(bot *spawnv1.Bot) time.Time {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	since, ok := n.waiting[key]
-	if !ok {
-		since = n.clock.Now()
-		n.waiting[key] = since
+	key := client.ObjectKeyFromObject(bot)
+	waits, ok := n.waiting[key]
+	if !ok || waits.uid != bot.UID {
+		waits = wait{uid: bot.UID, since: n.clock.Now()}
+		n.waiting[key] = waits
 	}
-	return since
+	return waits.since
 }
 
 // forget ends the wait of a Bot that has a name, or is gone.
@@ -108,8 +116,8 @@ func (n *names) waitingFor(pass inventory.Pass) []types.NamespacedName {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var keys []types.NamespacedName
-	for key, since := range n.waiting {
-		if pass.StartedAt.After(since) {
+	for key, waits := range n.waiting {
+		if pass.StartedAt.After(waits.since) {
 			keys = append(keys, key)
 		}
 	}

@@ -54,13 +54,18 @@ func differences(bot *spawnv1.Bot, droplet *spawnv1.Droplet) []string {
 	differ("backups", string(want.Backups), string(has.Backups))
 	differ("monitoring", string(want.Monitoring), string(has.Monitoring))
 	differ("ipv6", string(want.IPv6), string(has.IPv6))
-	if !slices.Equal(want.SSHKeys, has.SSHKeys) {
+	if !sameSet(want.SSHKeys, has.SSHKeys) {
 		found = append(found, "spec.machine.sshKeys differs from the machine's")
 	}
-	if !slices.Equal(want.Tags, has.Tags) {
+	if !sameSet(want.Tags, has.Tags) {
 		found = append(found, "spec.machine.tags differs from the machine's")
 	}
 	return found
+}
+
+// sameSet tells whether two lists hold the same, in whatever order: a list that is a set has none.
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // mustReplaceNow tells whether the Droplet can never become the Bot's machine and nothing is lost with it: its instance

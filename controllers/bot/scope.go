@@ -34,6 +34,8 @@ type scope struct {
 	droplet *spawnv1.Droplet
 	// gone is set when the finalizer was taken off: there is no status left to write.
 	gone bool
+	// fleeting is set when what there is to say will have passed in a moment: it is not worth a write.
+	fleeting bool
 }
 
 func newScope(c client.Client, bot *spawnv1.Bot, now time.Time) *scope {

@@ -98,8 +98,7 @@ func NewController(o Options) *Controller {
 
 // Reconcile brings one Droplet nearer to what its spec says.
 func (c *Controller) Reconcile(ctx context.Context, droplet *spawnv1.Droplet) (reconcile.Result, error) {
-	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithValues(
-		"bot", droplet.Spec.BotRef.Name, "instanceID", droplet.Status.InstanceID))
+	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithValues("bot", droplet.Spec.BotRef.Name))
 	deleting := !droplet.DeletionTimestamp.IsZero()
 	switch held := controllerutil.ContainsFinalizer(droplet, spawnv1.DropletFinalizer); {
 	case deleting && !held:

@@ -20,19 +20,25 @@ type drift struct{}
 
 // Reconcile compares.
 func (drift) Reconcile(_ context.Context, s *scope) (reconcile.Result, error) {
+	judgeDrift(s)
+	return reconcile.Result{}, nil
+}
+
+func judgeDrift(s *scope) {
 	const asSpecified = spawnv1.AsSpecifiedCondition
 	switch {
-	case s.instance == nil && status.IsTrue(s.droplet, spawnv1.ExistsCondition) &&
-		status.Get(s.droplet, asSpecified) != nil:
+	case s.instance == nil && status.IsTrue(s.droplet, spawnv1.ExistsCondition) && speaksOfSpec(s.droplet):
 		// It was not seen anew in this reconcile: what was said of it stands.
 		s.keep(asSpecified)
+	case s.instance == nil && status.IsTrue(s.droplet, spawnv1.ExistsCondition):
+		status.Set(s.droplet, s.now, status.Unknown(asSpecified, spawnv1.WaitingForInstanceReason,
+			"the instance was not compared with this spec yet"))
 	case s.instance == nil:
 		status.Set(s.droplet, s.now, status.Unknown(asSpecified, spawnv1.WaitingForInstanceReason,
 			"the instance is not there yet"))
 	default:
 		status.Set(s.droplet, s.now, asSpecifiedCondition(s.droplet, *s.instance))
 	}
-	return reconcile.Result{}, nil
 }
 
 func asSpecifiedCondition(droplet *spawnv1.Droplet, instance cloud.Instance) condition {

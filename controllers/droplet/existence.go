@@ -51,7 +51,7 @@ func (e *existence) Reconcile(ctx context.Context, s *scope) (reconcile.Result, 
 // troubled says in condition Exists why the instance could not be looked for, and when that is tried again. An answer
 // that never came is also an error, so that tries back off by themselves.
 func (e *existence) troubled(s *scope, err error) (reconcile.Result, error) {
-	t := troubleOf(err, s.now)
+	t := lookTroubleOf(err, s.now)
 	if s.droplet.Status.InstanceID != 0 && status.IsTrue(s.droplet, spawnv1.ExistsCondition) &&
 		t.reason != spawnv1.CredentialsInvalidReason {
 		// The last verdict stands: not being able to ask is no news about the instance.

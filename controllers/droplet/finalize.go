@@ -70,6 +70,8 @@ func (f *finalize) destroy(ctx context.Context, s *scope) (reconcile.Result, err
 		return reconcile.Result{RequeueAfter: goneCheck}, nil
 	}
 	if err := cloud.IgnoreNotFound(f.cloud.Delete(ctx, id)); err != nil {
+		s.exists(status.True, spawnv1.DestroyingReason, "instance %d is not destroyed yet: %s",
+			id, lookTroubleOf(err, s.now).message)
 		return f.troubled(s, err)
 	}
 	log.FromContext(ctx).Info("asked for the destruction of the instance", "instanceID", id, "again", asked != nil)

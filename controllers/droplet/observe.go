@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -39,7 +40,7 @@ const (
 func (e *existence) observe(ctx context.Context, s *scope) (reconcile.Result, error) {
 	if !isBooting(s.droplet) {
 		if done := e.fromPass(s); done {
-			return reconcile.Result{}, nil
+			return e.thinOut(ctx, s)
 		}
 	}
 	instance, err := e.cloud.Get(ctx, s.droplet.Status.InstanceID)
@@ -54,8 +55,8 @@ func (e *existence) observe(ctx context.Context, s *scope) (reconcile.Result, er
 }
 
 // fromPass reads the instance from the last pass over the fleet. It is false when the pass should have shown it and did
-// not. What is recorded stands when there is no pass yet, or one from before what is recorded: an instance that has
-// booted is never new again.
+// not, or when nobody has looked since the spec changed. What is recorded stands when there is no pass yet, or one from
+// before what is recorded: an instance that has booted is never new again.
 func (e *existence) fromPass(s *scope) bool {
 	pass, ok := e.inventory.Latest()
 	if ok {
@@ -68,8 +69,17 @@ func (e *existence) fromPass(s *scope) bool {
 			return false
 		}
 	}
+	if !speaksOfSpec(s.droplet) {
+		return false
+	}
 	s.keep(spawnv1.ExistsCondition)
 	return true
+}
+
+// speaksOfSpec tells whether the instance was compared with the present spec, so that what is recorded can stand.
+func speaksOfSpec(droplet *spawnv1.Droplet) bool {
+	c := status.Get(droplet, spawnv1.AsSpecifiedCondition)
+	return c != nil && c.Status != metav1.ConditionUnknown && c.ObservedGeneration == droplet.Generation
 }
 
 // tooYoungToMiss tells whether a pass began too early for the instance to be expected in it.
@@ -103,6 +113,8 @@ func (e *existence) missing(ctx context.Context, s *scope) (reconcile.Result, er
 	was := status.Get(s.droplet, spawnv1.ExistsCondition)
 	if was == nil || (was.Reason != spawnv1.InstanceNotVisibleReason && was.Reason != spawnv1.MassLossReason &&
 		was.Reason != spawnv1.InstanceLostReason) {
+		// The interval begins with this answer, whatever had made the condition Unknown before it.
+		status.Remove(s.droplet, spawnv1.ExistsCondition)
 		s.exists(status.Unknown, spawnv1.InstanceNotVisibleReason,
 			"DigitalOcean does not find instance %d; looking again before it is called lost", id)
 		return reconcile.Result{RequeueAfter: lossInterval}, nil
@@ -124,7 +136,7 @@ func (e *existence) missing(ctx context.Context, s *scope) (reconcile.Result, er
 			"check the token and its team; delete the Droplets of instances that are really gone", lost, known)
 		return reconcile.Result{RequeueAfter: time.Minute}, nil
 	}
-	log.FromContext(ctx).Info("instance is lost")
+	log.FromContext(ctx).Info("instance is lost", "instanceID", id)
 	s.exists(status.False, spawnv1.InstanceLostReason, "instance %d is gone, and open-spawn did not destroy it", id)
 	return reconcile.Result{}, nil
 }
@@ -134,7 +146,8 @@ func (e *existence) mayBeNewborn(s *scope) bool {
 	return isBooting(s.droplet) && attempt != nil && s.now.Before(attempt.StartedAt.Add(e.settle))
 }
 
-// countLost counts the Droplets with an instance, and those of them that the last pass should have shown and did not.
+// countLost counts the Droplets that should have an instance, and those of them that the last pass should have shown
+// and did not. What a Droplet that is being deleted misses, we have destroyed.
 func (e *existence) countLost(ctx context.Context) (lost, known int, err error) {
 	pass, ok := e.inventory.Latest()
 	if !ok {
@@ -146,7 +159,7 @@ func (e *existence) countLost(ctx context.Context) (lost, known int, err error) 
 	}
 	for i := range droplets.Items {
 		droplet := &droplets.Items[i]
-		if droplet.Status.InstanceID == 0 {
+		if droplet.Status.InstanceID == 0 || !droplet.DeletionTimestamp.IsZero() {
 			continue
 		}
 		known++

@@ -18,9 +18,11 @@ type power struct{}
 
 // Reconcile compares.
 func (power) Reconcile(_ context.Context, s *scope) (reconcile.Result, error) {
-	status.Set(s.droplet, s.now, runningCondition(s.droplet))
+	judgePower(s)
 	return reconcile.Result{}, nil
 }
+
+func judgePower(s *scope) { status.Set(s.droplet, s.now, runningCondition(s.droplet)) }
 
 func runningCondition(droplet *spawnv1.Droplet) condition {
 	const running = spawnv1.RunningCondition

@@ -43,28 +43,39 @@ func (e *existence) resolve(ctx context.Context, s *scope) (reconcile.Result, er
 	return reconcile.Result{RequeueAfter: max(lookIn(attempt, e.settle, s.now), time.Second)}, nil
 }
 
-// adopt takes the oldest of the instances that bear the machine name for the machine, after the others were destroyed.
-// A surplus instance whose tags have not arrived is waited for as long as tags can take; what is left of it then is the
-// sweeper's, and it cannot trade: the gateway serves only the recorded instance.
+// adopt takes the oldest of the instances that bear the machine name for the machine, when the others are gone. One
+// whose tags have not arrived, or whose destruction is not obeyed, is waited for as long as the settle window; what is
+// left of it then goes when a pass over the fleet shows it. It cannot trade: the gateway serves only the recorded one.
 func (e *existence) adopt(ctx context.Context, s *scope, hits []cloud.Instance) (reconcile.Result, error) {
 	if s.droplet.Status.Attempt == nil {
 		s.droplet.Status.Attempt = nextAttempt(s.droplet, s.now, e.leader.Identity())
 	}
-	settled := !s.now.Before(s.droplet.Status.Attempt.StartedAt.Add(e.settle))
 	for _, surplus := range hits[1:] {
-		done, err := e.destroySurplus(ctx, s, surplus.ID)
-		if err != nil {
+		if _, err := e.destroySurplus(ctx, s, surplus.ID); err != nil {
 			return e.troubled(s, err)
 		}
-		if !done && !settled {
-			s.exists(status.Unknown, spawnv1.CreateUnresolvedReason,
-				"%d instances bear this name; waiting for the tags of the surplus before it is destroyed", len(hits))
-			return reconcile.Result{RequeueAfter: busyPause}, nil
-		}
+	}
+	settled := !s.now.Before(s.droplet.Status.Attempt.StartedAt.Add(e.settle))
+	if len(hits) > 1 && !settled {
+		s.exists(status.Unknown, spawnv1.CreateUnresolvedReason,
+			"%d instances bear this name; the oldest is taken when the others are destroyed", len(hits))
+		return reconcile.Result{RequeueAfter: busyPause}, nil
 	}
 	log.FromContext(ctx).Info("adopted instance", "instanceID", hits[0].ID, "surplus", len(hits)-1)
 	e.found(s, hits[0])
 	return reconcile.Result{RequeueAfter: pollIn(s)}, nil
+}
+
+// thinOut destroys what a pass shows beside the machine under its name: the request of a former leader can be obeyed
+// after the doubt was resolved. The sweeper leaves such an instance alone, because its name is a Droplet's.
+func (e *existence) thinOut(ctx context.Context, s *scope) (reconcile.Result, error) {
+	pass, _ := e.inventory.Latest()
+	for _, hit := range pass.ByName(s.droplet.Name) {
+		if _, err := e.destroySurplus(ctx, s, hit.ID); err != nil {
+			return e.troubled(s, err)
+		}
+	}
+	return reconcile.Result{}, nil
 }
 
 // destroySurplus destroys an instance that bears the machine's name but is not the machine. It reports whether the

@@ -55,8 +55,13 @@ func (s *scope) keep(conditionType string) {
 	}
 }
 
-// save writes the status with Ready computed from what is known so far.
+// save writes the status with every condition judged by what is known so far, so that a save before a step's next act
+// and the one at the end of the reconcile write the same.
 func (s *scope) save(ctx context.Context) error {
+	if s.droplet.DeletionTimestamp.IsZero() {
+		judgePower(s)
+		judgeDrift(s)
+	}
 	s.summarize()
 	return s.draft.Save(ctx)
 }

@@ -26,6 +26,8 @@ const (
 	busyPause = 5 * time.Second
 	// unsentPause follows a request that never left: a dial that failed, or a lease that was lost.
 	unsentPause = 10 * time.Second
+	// refusedPause follows a look or a destruction that was refused: nobody knows what would mend it, so it is rare.
+	refusedPause = time.Minute
 	// unclaimedPause follows a request that was stopped because the Bot did not claim the machine.
 	unclaimedPause = 30 * time.Second
 )
@@ -41,7 +43,20 @@ type trouble struct {
 	wait    time.Duration
 }
 
-// troubleOf reads a failed call. The time of the next try is in the message where a person would ask for it.
+// lookTroubleOf reads a failed call that was not a create: the reasons that speak of the create request do not fit it,
+// and its refusal is no verdict on the spec.
+func lookTroubleOf(err error, now time.Time) trouble {
+	t := troubleOf(err, now)
+	switch t.reason {
+	case spawnv1.CreateRefusedReason:
+		return trouble{spawnv1.CloudUnavailableReason, t.message + "; trying again", refusedPause}
+	case spawnv1.CreateNotSentReason:
+		t.reason = spawnv1.CloudUnavailableReason
+	}
+	return t
+}
+
+// troubleOf reads a failed create. The time of the next try is in the message where a person would ask for it.
 func troubleOf(err error, now time.Time) trouble {
 	message := cloud.Message(err)
 	if errors.Is(err, errUnclaimed) {

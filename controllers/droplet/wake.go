@@ -19,6 +19,7 @@ import (
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/inventory"
+	"github.com/cedros-io/open-spawn/internal/status"
 )
 
 // dropletOfBot is the Droplet that a Bot names as its machine.
@@ -82,18 +83,24 @@ func fleetSource(reader client.Reader, passes *inventory.Inventory) source.Sourc
 
 // differs tells whether a pass shows a Droplet's instance other than as its status has it.
 func differs(droplet *spawnv1.Droplet, pass inventory.Pass) bool {
-	recorded := droplet.Status
-	if recorded.InstanceID == 0 {
+	if droplet.Status.InstanceID == 0 {
 		return false
 	}
-	instance, listed := pass.ByID(recorded.InstanceID)
-	if !listed {
+	instance, listed := pass.ByID(droplet.Status.InstanceID)
+	switch {
+	case !listed, status.Reason(droplet, spawnv1.ExistsCondition) == spawnv1.InstanceLostReason:
 		return true
-	}
-	if instance.State == cloud.StateNew {
+	case len(pass.ByName(droplet.Name)) > 1:
+		return true // a surplus instance, which the Droplet destroys
+	case instance.State == cloud.StateNew:
 		return false // the Droplet polls its booting instance by itself, or knows better already
 	}
-	return recorded.State != string(instance.State) || recorded.PublicIPv4 != instance.PublicIPv4 ||
-		recorded.PrivateIPv4 != instance.PrivateIPv4 || recorded.PublicIPv6 != instance.PublicIPv6 ||
-		instance.Name != droplet.Name || instance.Size != droplet.Spec.Size
+	return !isAsRecorded(droplet, instance)
+}
+
+func isAsRecorded(droplet *spawnv1.Droplet, instance cloud.Instance) bool {
+	recorded := droplet.Status
+	return recorded.State == string(instance.State) && recorded.PublicIPv4 == instance.PublicIPv4 &&
+		recorded.PrivateIPv4 == instance.PrivateIPv4 && recorded.PublicIPv6 == instance.PublicIPv6 &&
+		instance.Name == droplet.Name && instance.Size == droplet.Spec.Size
 }

@@ -69,7 +69,7 @@ type Inventory struct {
 
 	mu       sync.Mutex // guards schedule and failing
 	schedule schedule
-	failing  bool
+	failing  error // why the last pass did not complete; nil when it did
 
 	notify    sync.Mutex // held while a pass is published, so that listeners hear passes one by one and in order
 	listeners []*listener
@@ -112,6 +112,13 @@ func (i *Inventory) Latest() (Pass, bool) {
 		return Pass{}, false
 	}
 	return *pass, true
+}
+
+// Failing is why the last try at a pass did not complete, nil when it did or when there was none.
+func (i *Inventory) Failing() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.failing
 }
 
 // OnPass calls hear after every complete pass from now on, whether or not anything changed, one call at a time and in
@@ -171,8 +178,8 @@ func (i *Inventory) fail(ctx context.Context, err error) {
 	i.meters.failed.Inc()
 	i.mu.Lock()
 	i.schedule.fail(i.clock.Now(), cloud.RetryAfter(err))
-	news := !i.failing
-	i.failing = true
+	news := i.failing == nil
+	i.failing = err
 	i.mu.Unlock()
 	if news {
 		log.FromContext(ctx).WithName("inventory").Error(err, "fleet cannot be listed; the last complete pass stays",
@@ -191,8 +198,8 @@ func (i *Inventory) complete(ctx context.Context, started time.Time, instances [
 
 	i.mu.Lock()
 	i.schedule.complete(started, pass.Len(), i.jitter)
-	recovered := i.failing
-	i.failing = false
+	recovered := i.failing != nil
+	i.failing = nil
 	i.mu.Unlock()
 	if recovered {
 		log.FromContext(ctx).WithName("inventory").Info("fleet is listed again", "tag", i.tag, "instances", pass.Len())

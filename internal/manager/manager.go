@@ -50,6 +50,8 @@ type Options struct {
 	Clock clock.WithTicker
 	// Logger takes the log.
 	Logger logr.Logger
+	// InventoryInterval is the time between two passes over the fleet; 0 means that of package inventory.
+	InventoryInterval time.Duration
 	// CloudTransport, when set, sends the requests to DigitalOcean; benchmarks count there.
 	CloudTransport http.RoundTripper
 	// Embedded lets several managers live in one process, for tests: no global metrics, no unique names.
@@ -66,6 +68,9 @@ func Scheme() *runtime.Scheme {
 
 // New builds the manager; Start runs it. It reads the token file and, for the fleet id, namespace kube-system.
 func New(ctx context.Context, o Options) (ctrl.Manager, error) {
+	if err := checkAddresses(o.Settings); err != nil {
+		return nil, err
+	}
 	election, err := newElection(o)
 	if err != nil {
 		return nil, err
@@ -82,7 +87,9 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	passes := inventory.New(inventory.Options{Lister: api, Tag: identity.FleetTag(fleet), Clock: o.Clock})
+	passes := inventory.New(inventory.Options{
+		Lister: api, Tag: identity.FleetTag(fleet), Interval: o.InventoryInterval, Clock: o.Clock,
+	})
 	if !o.Embedded {
 		if err := metrics.Registry.Register(passes); err != nil {
 			return nil, fmt.Errorf("registering inventory metrics: %w", err)

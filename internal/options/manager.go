@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,6 +52,9 @@ const (
 
 // fleetIDPattern is what fits into a tag at DigitalOcean.
 var fleetIDPattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
+
+// namespacePattern is a DNS label.
+var namespacePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // ParseManager reads the manager's settings; an error is one line that names the flag.
 func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, error) {
@@ -95,15 +99,25 @@ func (o Manager) validate() error {
 	if o.SettleWindow < minSettleWindow {
 		return fmt.Errorf("--settle-window %s is below %s", o.SettleWindow, minSettleWindow)
 	}
-	switch o.LogLevel {
-	case "error", "info", "debug":
-	default:
+	if !slices.Contains([]string{"error", "info", "debug"}, o.LogLevel) {
 		return fmt.Errorf("--log-level %q: use error, info or debug", o.LogLevel)
 	}
-	return nil
+	return o.validateNamespaces()
 }
 
 func isURL(value string) bool {
 	u, err := url.Parse(value)
 	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
+}
+
+func (o Manager) validateNamespaces() error {
+	for _, namespace := range o.WatchNamespaces {
+		if !namespacePattern.MatchString(namespace) {
+			return fmt.Errorf("--watch-namespaces: %q is not the name of a namespace", namespace)
+		}
+	}
+	if !namespacePattern.MatchString(o.LeaderElectionNamespace) {
+		return fmt.Errorf("--leader-election-namespace: %q is not the name of a namespace", o.LeaderElectionNamespace)
+	}
+	return nil
 }

@@ -30,6 +30,9 @@ func (o *Outcome) Add(result reconcile.Result, err error) {
 	}
 }
 
+// Failed tells whether a step came to an error, be it only a conflict.
+func (o *Outcome) Failed() bool { return len(o.errs) > 0 }
+
 // Of is the outcome of the whole reconcile: the errors if there are any, so that they back off by themselves, otherwise
 // the soonest time at which a step wants to look again. A conflict is neither an error nor news: somebody wrote first,
 // and we look again at once.

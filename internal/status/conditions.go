@@ -7,7 +7,9 @@ package status
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,11 +45,22 @@ func Unknown(conditionType, reason, format string, args ...any) metav1.Condition
 func condition(
 	conditionType string, status metav1.ConditionStatus, reason, format string, args ...any,
 ) metav1.Condition {
-	message := fmt.Sprintf(format, args...)
-	if len(message) > maxMessage {
-		message = message[:maxMessage-3] + "..."
-	}
+	message := shorten(fmt.Sprintf(format, args...))
 	return metav1.Condition{Type: conditionType, Status: status, Reason: reason, Message: message}
+}
+
+// shorten makes a message fit for the API: valid UTF-8, because JSON would store something else and the status would
+// never again equal what was written, and not too long, without cutting a character in two.
+func shorten(message string) string {
+	message = strings.ToValidUTF8(message, string(utf8.RuneError))
+	if len(message) <= maxMessage {
+		return message
+	}
+	end := maxMessage - len("...")
+	for !utf8.RuneStart(message[end]) {
+		end--
+	}
+	return message[:end] + "..."
 }
 
 // Set puts a condition on the object for its present generation. The transition time is now when the condition's status

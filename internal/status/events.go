@@ -17,7 +17,10 @@ const action = "Reconcile"
 // person must act, Normal otherwise. An object seen for the first time and merely under way announces nothing.
 func Announce(recorder events.EventRecorder, before, after Object) {
 	was, is := Get(before, spawnv1.ReadyCondition), Get(after, spawnv1.ReadyCondition)
-	if is == nil || (was != nil && was.Status == is.Status && was.Reason == is.Reason) {
+	switch {
+	case is == nil, was == nil && IsTrue(after, spawnv1.ReconcilingCondition):
+		return
+	case was != nil && was.Status == is.Status && was.Reason == is.Reason:
 		return
 	}
 	eventType := corev1.EventTypeNormal

@@ -9,9 +9,11 @@ import (
 	"os"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/identity"
 )
 
 // MainThen is Main, and then a check of what all tests of the package have done together. The check is left out when
@@ -40,26 +42,29 @@ func isWhole() bool {
 // IsDead tells whether the incarnation was killed.
 func (i *Incarnation) IsDead() bool { return i.dead.Load() }
 
-// GivenDroplet creates the test's Account if there is none, and a Bot, and lets the bot controller make its Droplet. The
-// droplet controller has not seen it yet.
-func (e *Env) GivenDroplet(bot string, edit ...func(*spawnv1.Bot)) *spawnv1.Droplet {
+// GivenDroplet creates a Bot and the Droplet that it names as its machine, as the bot controller would have them, so
+// that a test of the droplet controller needs no other.
+func (e *Env) GivenDroplet(bot string, edit ...func(*spawnv1.Droplet)) *spawnv1.Droplet {
 	e.t.Helper()
-	var account spawnv1.Account
-	if e.Client.Get(e.t.Context(), client.ObjectKey{Name: e.AccountName()}, &account) != nil {
-		e.GivenAccount()
+	owner := e.GivenBot(bot)
+	name := identity.NewName(Fleet, e.Namespace, bot)
+	before := owner.DeepCopy()
+	owner.Status.DropletName = name
+	e.must(e.Client.Status().Patch(e.t.Context(), owner, client.MergeFrom(before)), "naming the machine of %s", bot)
+	droplet := &spawnv1.Droplet{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: e.Namespace, Name: name, Finalizers: []string{spawnv1.DropletFinalizer},
+		},
+		Spec: spawnv1.DropletSpec{
+			BotRef: spawnv1.BotReference{Name: bot},
+			Region: "nyc3", Size: "s-1vcpu-2gb", Image: "ubuntu-24-04-x64",
+			Backups: spawnv1.SwitchDisabled, Monitoring: spawnv1.SwitchEnabled, IPv6: spawnv1.SwitchDisabled,
+			PowerState: spawnv1.PowerOn, DeletionPolicy: spawnv1.DeletionPolicyDelete,
+		},
 	}
-	e.GivenBot(bot, edit...)
-	const enough = 5 // the Account's finalizer, the Bot's, and a pass over the fleet
-	for range enough {
-		_, err := e.ReconcileAccount()
-		e.must(err, "reconciling the account")
-		_, err = e.ReconcileBot(bot)
-		e.must(err, "reconciling bot %s", bot)
-		e.Pass()
-		if name := e.Bot(bot).Status.DropletName; name != "" {
-			return e.DropletOf(bot)
-		}
+	for _, f := range edit {
+		f(droplet)
 	}
-	e.t.Fatalf("bot %s got no droplet\n%s", bot, e.Describe())
-	return nil
+	e.must(e.Client.Create(e.t.Context(), droplet), "creating the droplet of %s", bot)
+	return droplet
 }

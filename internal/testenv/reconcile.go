@@ -133,7 +133,7 @@ func (e *Env) wantsPass() bool {
 func (e *Env) reconcile(r reconcile.Reconciler, obj client.Object, key types.NamespacedName) (reconcile.Result, error) {
 	e.t.Helper()
 	result, err := r.Reconcile(e.quiet(), reconcile.Request{NamespacedName: key})
-	e.checkInvariants(obj, key)
+	e.checkInvariants(obj, key, err)
 	return result, err
 }
 
