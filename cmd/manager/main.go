@@ -46,7 +46,8 @@ func run(ctx context.Context, settings options.Manager) error {
 	level := map[string]zapcore.Level{
 		"error": zapcore.ErrorLevel, "info": zapcore.InfoLevel, "debug": zapcore.DebugLevel,
 	}[settings.LogLevel]
-	logger := zap.New(zap.Level(level))
+	// An error that is expected of a cloud, such as a 401, says enough without the stack that met it.
+	logger := zap.New(zap.Level(level), zap.StacktraceLevel(zapcore.DPanicLevel))
 	ctrl.SetLogger(logger)
 	cfg, err := kubeconfig(settings.Kubeconfig)
 	if err != nil {

@@ -28,10 +28,10 @@ import (
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
-// +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts/status,verbs=patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots,verbs=list;watch
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 
 // namedInMessage is how many Bots a message names before it counts the rest.
 const namedInMessage = 5
