@@ -39,8 +39,6 @@ const (
 	// InstanceNotOursReason: the instance does not carry the Droplet's name and the fleet's tag, so it is not
 	// destroyed; put its name and tag back, or destroy it by hand. (Stalled)
 	InstanceNotOursReason = "InstanceNotOurs"
-	// InstanceGoneReason: the instance was destroyed, and looking by id and by name confirms it. (Reconciling)
-	InstanceGoneReason = "InstanceGone"
 )
 
 // RunningCondition is True when the instance's power matches spec.powerState.

@@ -154,8 +154,8 @@ func (m *machine) allocate(ctx context.Context, s *scope) (reconcile.Result, err
 	return m.create(ctx, s)
 }
 
-// waitForInventory says that the fleet is being listed, and why it cannot be when it cannot. A wait that may be over in a
-// moment is not worth a write. The pass wakes us; a failure does not, so it is asked for.
+// waitForInventory says that the fleet is being listed, and why it cannot be when it cannot. A wait that may be over in
+// a moment is not worth a write. The pass wakes us; a failure does not, so it is asked for.
 func (m *machine) waitForInventory(s *scope) reconcile.Result {
 	s.set(status.Unknown(spawnv1.DropletReadyCondition, spawnv1.WaitingForInventoryReason,
 		"the fleet is being listed, to see that the Bot has no instance already"))

@@ -19,8 +19,8 @@ import (
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
-// checkInvariants holds after every reconcile: the status is what kstatus and the Flux status checker expect, unless the
-// reconcile failed and so may have written none, and no Bot has two instances.
+// checkInvariants holds after every reconcile: the status is what kstatus and the Flux status checker expect, unless
+// the reconcile failed and so may have written none, and no Bot has two instances.
 func (e *Env) checkInvariants(obj client.Object, key types.NamespacedName, outcome error) {
 	e.t.Helper()
 	if err := e.Client.Get(e.t.Context(), key, obj); err != nil {

@@ -1,0 +1,126 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package options_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cedros-io/open-spawn/internal/options"
+)
+
+// environment is the process's environment in a test.
+type environment map[string]string
+
+func (e environment) lookup(key string) (string, bool) {
+	value, ok := e[key]
+	return value, ok
+}
+
+// parse reads the manager's settings and gives what was printed.
+func parse(env environment, args ...string) (options.Manager, string, error) {
+	var out bytes.Buffer
+	fs := flag.NewFlagSet("manager", flag.ContinueOnError)
+	fs.SetOutput(&out)
+	settings, err := options.ParseManager(args, env.lookup, fs)
+	return settings, out.String(), err
+}
+
+const tokenFile = "--digitalocean-token-file=/token"
+
+func TestADefaultGivesWayToTheEnvironmentAndThatToAFlag(t *testing.T) {
+	got, _, err := parse(nil, tokenFile)
+	want := options.Manager{
+		DigitalOceanTokenFile: "/token", SettleWindow: 5 * time.Minute, LeaderElectionNamespace: "open-spawn-system",
+		MetricsBindAddress: ":8080", HealthProbeBindAddress: ":8081", LogLevel: "info",
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("defaults %+v, %v, want %+v", got, err, want)
+	}
+
+	env := environment{
+		"OPENSPAWN_FLEET_ID": "from-env", "OPENSPAWN_LOG_LEVEL": "debug", "OPENSPAWN_SETTLE_WINDOW": "10s",
+		"OPENSPAWN_DIGITALOCEAN_TOKEN_FILE": "/from-env", "OPENSPAWN_LEADER_ELECT": "true", "FLEET_ID": "somebody's",
+		"OPENSPAWN_WATCH_NAMESPACES": " one, two ,,three",
+	}
+	got, _, err = parse(env, "--fleet-id=from-flag", "--settle-window", "20s", "-metrics-bind-address=0")
+	want = options.Manager{
+		DigitalOceanTokenFile: "/from-env", FleetID: "from-flag", SettleWindow: 20 * time.Second, LogLevel: "debug",
+		LeaderElect: true, LeaderElectionNamespace: "open-spawn-system", WatchNamespaces: []string{"one", "two", "three"},
+		MetricsBindAddress: "0", HealthProbeBindAddress: ":8081",
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
+}
+
+func TestABadSettingIsOneLineThatNamesTheFlag(t *testing.T) {
+	type mistake struct {
+		env  environment
+		args []string
+		want []string
+	}
+	bad := func(arg string, want ...string) mistake { return mistake{args: []string{tokenFile, arg}, want: want} }
+	for name, test := range map[string]mistake{
+		"no token file":                   {want: []string{"--digitalocean-token-file"}},
+		"a URL without a scheme":          bad("--digitalocean-url=localhost", "--digitalocean-url"),
+		"a URL of another scheme":         bad("--digitalocean-url=ftp://host", "--digitalocean-url"),
+		"a URL that is none":              bad("--digitalocean-url=http://a b\x00", "--digitalocean-url"),
+		"a fleet id with a colon":         bad("--fleet-id=a:b", "--fleet-id", "a:b"),
+		"a fleet id that is too long":     bad("--fleet-id="+strings.Repeat("x", 65), "--fleet-id"),
+		"a fleet id of two lines":         bad("--fleet-id=a\nb", "--fleet-id"),
+		"a settle window that is no time": bad("--settle-window=soon", "-settle-window", "soon"),
+		"a settle window that is short":   bad("--settle-window=1ms", "--settle-window", "1ms"),
+		"a settle window below nothing":   bad("--settle-window=-5m", "--settle-window"),
+		"a log level":                     bad("--log-level=loud", "--log-level", "loud"),
+		"a namespace":                     bad("--watch-namespaces=one,Two", "--watch-namespaces", "Two"),
+		"a leader's namespace":            bad("--leader-election-namespace=", "--leader-election-namespace"),
+		"neither true nor false":          bad("--leader-elect=maybe", "-leader-elect", "maybe"),
+		"an unknown flag":                 bad("--fleet=x", "-fleet"),
+		"a flag without its value":        bad("--fleet-id", "-fleet-id"),
+		"an argument": {
+			args: []string{tokenFile, "--leader-elect", "true"}, want: []string{`"true"`, "--flag=value"},
+		},
+		"a variable": {
+			env: environment{"OPENSPAWN_SETTLE_WINDOW": "soon\nor late"}, args: []string{tokenFile},
+			want: []string{"--settle-window", "OPENSPAWN_SETTLE_WINDOW", "soon"},
+		},
+		"a variable, though a flag overrides it": {
+			env: environment{"OPENSPAWN_LEADER_ELECT": "maybe"}, args: []string{tokenFile, "--leader-elect=false"},
+			want: []string{"--leader-elect", "OPENSPAWN_LEADER_ELECT"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, printed, err := parse(test.env, test.args...)
+			if err == nil || strings.Contains(err.Error(), "\n") || printed != "" {
+				t.Fatalf("error %q and output %q, want one line and no output", err, printed)
+			}
+			for _, part := range test.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("error %q, want %q in it", err, part)
+				}
+			}
+		})
+	}
+}
+
+func TestHelpNamesEveryFlagWithItsVariable(t *testing.T) {
+	_, printed, err := parse(environment{"OPENSPAWN_FLEET_ID": "x"}, "--help")
+	if !errors.Is(err, flag.ErrHelp) {
+		t.Fatalf("error %v, want the request for help", err)
+	}
+	for _, part := range []string{
+		"manager", "--digitalocean-token-file", "OPENSPAWN_DIGITALOCEAN_TOKEN_FILE", "--log-level", "OPENSPAWN_LOG_LEVEL",
+		"--settle-window", `"5m0s"`,
+	} {
+		if !strings.Contains(printed, part) {
+			t.Errorf("help does not tell %q:\n%s", part, printed)
+		}
+	}
+}
