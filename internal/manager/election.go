@@ -4,10 +4,15 @@
 package manager
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
@@ -49,6 +54,28 @@ func newElection(o Options) (election, error) {
 		return election{}, fmt.Errorf("building the leader's lease: %w", err)
 	}
 	return e, nil
+}
+
+// settle makes sure that the lease has a namespace to be in, so that a manager run by hand, outside its installation,
+// leads instead of failing to over and over. Whether there is one shows without the right to read namespaces.
+func (e election) settle(ctx context.Context, config *rest.Config) error {
+	if e.lock == nil {
+		return nil
+	}
+	api, err := client.New(config, client.Options{Scheme: Scheme()})
+	if err != nil {
+		return fmt.Errorf("building a client: %w", err)
+	}
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: e.key.Namespace, Name: e.key.Name}}
+	if err := api.Create(ctx, lease, client.DryRunAll); !apierrors.IsNotFound(err) {
+		return nil // it has one; whatever else is wrong, the election says
+	}
+	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.key.Namespace}}
+	if err := api.Create(ctx, home); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("--leader-election-namespace: there is no namespace %q, and it could not be created: %w",
+			e.key.Namespace, err)
+	}
+	return nil
 }
 
 func (e election) check(reader client.Reader, c clock.PassiveClock) leadership.Check {

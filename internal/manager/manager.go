@@ -75,6 +75,9 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := election.settle(ctx, o.Config); err != nil {
+		return nil, err
+	}
 	mgr, err := ctrl.NewManager(o.Config, managerOptions(o, election))
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)

@@ -33,7 +33,7 @@ type Manager struct {
 	WatchNamespaces []string
 	// LeaderElect lets several replicas run, of which one works.
 	LeaderElect bool
-	// LeaderElectionNamespace is where the leader's lease is.
+	// LeaderElectionNamespace is where the leader's lease is; it is created when it is missing.
 	LeaderElectionNamespace string
 	// MetricsBindAddress is where metrics are served; 0 means nowhere.
 	MetricsBindAddress string
@@ -71,7 +71,7 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 	fs.StringVar(&namespaces, "watch-namespaces", "", "namespaces of Bots, separated by commas; unset means all")
 	fs.BoolVar(&o.LeaderElect, "leader-elect", false, "let one of several replicas work")
 	fs.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", "open-spawn-system",
-		"namespace of the leader's lease")
+		"namespace of the leader's lease, created when it is missing")
 	fs.StringVar(&o.MetricsBindAddress, "metrics-bind-address", ":8080", "address of the metrics; 0 means none")
 	fs.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of the probes; 0 means none")
 	fs.StringVar(&o.LogLevel, "log-level", "info", "error, info or debug")
