@@ -133,6 +133,9 @@ func (s *Server) adminTeam(r *http.Request) (any, error) {
 	return struct{}{}, nil
 }
 
+// readJSON refuses a field that it does not know by name: a fault that is misspelt would hit something else.
 func readJSON(r *http.Request, v any) error {
-	return json.NewDecoder(r.Body).Decode(v)
+	decoder := json.NewDecoder(r.Body)
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(v)
 }

@@ -6,6 +6,7 @@ package dosim_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,14 @@ func TestAdminFaults(t *testing.T) {
 	admin.want(200, http.MethodDelete, "/_sim/faults", nil)
 	if n := admin.get("/_sim/faults").length("faults"); n != 0 {
 		t.Errorf("%d faults", n)
+	}
+}
+
+func TestAdminRefusesAFieldThatItDoesNotKnow(t *testing.T) {
+	_, admin := startAdmin(t)
+	misspelt := fields{"kind": "status", "metod": "POST"}
+	if got := admin.want(400, http.MethodPost, "/_sim/faults", misspelt); !strings.Contains(string(got.raw), "metod") {
+		t.Errorf("the answer does not name the field: %s", got.raw)
 	}
 }
 
