@@ -82,6 +82,19 @@ func TestWhatMayChangeOfAMachineIsMirrored(t *testing.T) {
 	wantInstances(t, e, "scout", 1, 1)
 }
 
+func TestABotThatShouldNotRunIsNotReadyWhileItDoes(t *testing.T) {
+	for _, desired := range []spawnv1.BotDesiredState{spawnv1.BotPaused, spawnv1.BotHibernated} {
+		t.Run(string(desired), func(t *testing.T) {
+			e := testenv.New(t)
+			bot := e.GivenReadyBot("scout")
+			e.Update(bot, func() { bot.Spec.DesiredState = desired })
+			e.Settle()
+			e.WantCondition(e.Bot("scout"), spawnv1.ReadyCondition, metav1.ConditionFalse, spawnv1.PowerDiffersReason)
+			wantInstances(t, e, "scout", 1, 1)
+		})
+	}
+}
+
 func TestAPausedBotIsReadyOnceItsMachineIsOff(t *testing.T) {
 	e := testenv.New(t)
 	bot := e.GivenReadyBot("scout")
