@@ -33,8 +33,8 @@ func desiredDroplet(bot *spawnv1.Bot, name string) *spawnv1.Droplet {
 	}
 }
 
-// desiredPower is on for a Bot that should run, and for no other: one that should be hibernated is not as declared while
-// its machine is on.
+// desiredPower is on for a Bot that should run, and for no other: one that should be hibernated is not as declared
+// while its machine is on.
 func desiredPower(bot *spawnv1.Bot) spawnv1.PowerState {
 	if bot.Spec.DesiredState == spawnv1.BotRunning {
 		return spawnv1.PowerOn
