@@ -32,7 +32,7 @@ func (f *finalize) Reconcile(ctx context.Context, s *scope) (reconcile.Result, e
 		return reconcile.Result{}, err
 	}
 	for i := range droplets {
-		if err := f.remove(ctx, &droplets[i]); err != nil {
+		if err := discard(ctx, f.client, &droplets[i]); err != nil {
 			return reconcile.Result{}, err
 		}
 	}
@@ -73,12 +73,13 @@ func (f *finalize) droplets(ctx context.Context, bot *spawnv1.Bot) ([]spawnv1.Dr
 	return []spawnv1.Droplet{named}, nil
 }
 
-func (f *finalize) remove(ctx context.Context, droplet *spawnv1.Droplet) error {
+// discard asks for the deletion of a Droplet, this one and no other of its name. Its finalizer sees to the instance.
+func discard(ctx context.Context, c client.Client, droplet *spawnv1.Droplet) error {
 	if !droplet.DeletionTimestamp.IsZero() {
 		return nil
 	}
 	log.FromContext(ctx).Info("deleting droplet", "droplet", droplet.Name)
-	err := f.client.Delete(ctx, droplet, client.Preconditions{UID: &droplet.UID})
+	err := c.Delete(ctx, droplet, client.Preconditions{UID: &droplet.UID})
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("deleting droplet %s: %w", droplet.Name, err)
 	}

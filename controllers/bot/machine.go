@@ -86,7 +86,7 @@ func (m *machine) lookAfter(ctx context.Context, s *scope) error {
 	if mustReplaceNow(bot, droplet) {
 		if status.IsTrue(bot, spawnv1.AdmittedCondition) {
 			s.set(replacing(droplet))
-			return m.discard(ctx, droplet)
+			return discard(ctx, m.client, droplet)
 		}
 	} else if err := m.mirror(ctx, bot, droplet); err != nil {
 		return err
@@ -108,16 +108,6 @@ func (m *machine) mirror(ctx context.Context, bot *spawnv1.Bot, droplet *spawnv1
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := m.client.Patch(ctx, droplet, patch); err != nil {
 		return fmt.Errorf("changing droplet %s: %w", droplet.Name, err)
-	}
-	return nil
-}
-
-// discard deletes a Droplet, this one and no other of its name. Its finalizer sees to the instance.
-func (m *machine) discard(ctx context.Context, droplet *spawnv1.Droplet) error {
-	log.FromContext(ctx).Info("deleting droplet", "droplet", droplet.Name)
-	err := m.client.Delete(ctx, droplet, client.Preconditions{UID: &droplet.UID})
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("deleting droplet %s: %w", droplet.Name, err)
 	}
 	return nil
 }

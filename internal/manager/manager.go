@@ -52,8 +52,6 @@ type Options struct {
 	Logger logr.Logger
 	// InventoryInterval is the time between two passes over the fleet; 0 means that of package inventory.
 	InventoryInterval time.Duration
-	// CloudTransport, when set, sends the requests to DigitalOcean; benchmarks count there.
-	CloudTransport http.RoundTripper
 	// Embedded lets several managers live in one process, for tests: no global metrics, no unique names.
 	Embedded bool
 }
@@ -160,7 +158,7 @@ func connect(o Options) (*digitalocean.Client, error) {
 	}
 	do := digitalocean.Options{
 		BaseURL: o.Settings.DigitalOceanURL, Token: token.Token, UserAgent: "open-spawn/" + version.Version(),
-		Transport: o.CloudTransport, Clock: o.Clock,
+		Clock: o.Clock,
 	}
 	if !o.Embedded {
 		do.Metrics = metrics.Registry
