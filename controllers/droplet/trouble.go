@@ -66,6 +66,8 @@ func troubleOf(err error, now time.Time) trouble {
 	case cloud.Unauthorized:
 		return trouble{spawnv1.CredentialsInvalidReason,
 			"DigitalOcean refuses the token: " + message + "; replace the token, or give it the missing scope", credentialsPause}
+	case cloud.Frozen:
+		return trouble{cloud.Reason(err), message, credentialsPause}
 	case cloud.Throttled:
 		wait := cloud.RetryAfter(err)
 		if wait <= 0 {
