@@ -24,7 +24,26 @@ func (e *Env) newGuard(kube client.Client, do digitalocean.Options, recorder eve
 	e.t.Helper()
 	who, err := fleet.Identify(context.WithoutCancel(e.t.Context()), e.Client, e.Namespace, Fleet)
 	e.must(err, "finding out who the manager is")
-	return fleet.New(fleet.Options{
+	return fleet.New(e.guardOptions(who, kube, do, recorder))
+}
+
+// GuardOptions are those of a guard that stands alone, with events of its own; it runs as who.
+func (e *Env) GuardOptions(who fleet.Identity) (fleet.Options, *events.FakeRecorder) {
+	e.t.Helper()
+	do := digitalocean.Options{
+		BaseURL: e.SimulatorURL, Timeout: cloudTimeout, CreateTimeout: cloudTimeout, Clock: e.Clock,
+	}
+	transport := digitalocean.NewTransport(do)
+	e.t.Cleanup(transport.CloseIdleConnections)
+	do.Transport = e.conformance.Wrap(transport)
+	recorder := events.NewFakeRecorder(eventsKept)
+	return e.guardOptions(who, e.Client, do, recorder), recorder
+}
+
+func (e *Env) guardOptions(
+	who fleet.Identity, kube client.Client, do digitalocean.Options, recorder events.EventRecorder,
+) fleet.Options {
+	return fleet.Options{
 		Token: e.Token, API: kube, Namespace: e.Namespace, Identity: who,
 		NewFleet: e.NewFleet, TakeOver: e.TakeOver, Recorder: recorder, Clock: e.Clock,
 		Dial: func(token string) (fleet.Cloud, error) {
@@ -32,7 +51,7 @@ func (e *Env) newGuard(kube client.Client, do digitalocean.Options, recorder eve
 			bound.Token = func() string { return token }
 			return digitalocean.Connect(bound)
 		},
-	})
+	}
 }
 
 // ClusterUID is the uid of namespace kube-system.
