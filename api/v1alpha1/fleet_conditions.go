@@ -20,5 +20,5 @@ const (
 	FleetRecordInvalidReason = "FleetRecordInvalid"
 )
 
-// FleetFreeReason: the fleet was frozen and is not any more. Only an event's reason.
+// FleetFreeReason is that of the event which says that the fleet was frozen and is not any more.
 const FleetFreeReason = "FleetFree"

@@ -17,7 +17,7 @@ import (
 	"github.com/cedros-io/open-spawn/internal/testenv"
 )
 
-// anHour lets the controllers and the passes over the fleet do what they do in an hour; what fails is the cloud's doing.
+// anHour lets the controllers and the passes over the fleet do what they do in an hour; failures are the cloud's doing.
 func anHour(e *testenv.Env) {
 	for range 60 {
 		e.Pass()

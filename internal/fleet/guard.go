@@ -51,8 +51,8 @@ type Options struct {
 	Clock clock.WithTicker
 }
 
-// Guard is cloud.Instances behind a verification of the token: once for every token value before any other call with it,
-// and again every minute while it is not good. It is safe for concurrent use. It is a manager.Runnable, and a
+// Guard is cloud.Instances behind a verification of the token: once for every token value before any other call with
+// it, and again every minute while it is not good. It is safe for concurrent use. It is a manager.Runnable, and a
 // Prometheus collector that whoever made it registers.
 type Guard struct {
 	token              func() string
@@ -102,8 +102,8 @@ func (s *session) stands(digest [sha256.Size]byte, now time.Time) bool {
 	return s.verdict == nil && s.failure == nil || now.Before(s.until)
 }
 
-// note remembers an answer that says that the token is not valid any more: it is verified anew before the next call. A 403
-// says only that it lacks a permission.
+// note remembers an answer that says that the token is not valid any more: it is verified anew before the next call. A
+// 403 says only that it lacks a permission.
 func (s *session) note(err error) {
 	var e *cloud.Error
 	if errors.As(err, &e) && e.Kind == cloud.Unauthorized && e.Status == http.StatusUnauthorized {

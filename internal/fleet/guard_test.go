@@ -168,7 +168,7 @@ func (s swapping) Get(ctx context.Context, id int64) (cloud.Instance, error) {
 
 func TestHIGH004_ABadTokenIsAMetricAndAnEventAndIsMendedWithoutARestart(t *testing.T) {
 	for name, content := range map[string]string{
-		"empty": "", "blank": " \n", "two lines": "token-1\ntoken-1", "a NUL": "token-1\x00", "revoked": "dop_v1_revoked",
+		"empty": "", "blank": " \n", "two lines": "token-1\nand more", "a NUL": "token-1\x00", "revoked": "dop_v1_revoked",
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "token")

@@ -91,7 +91,8 @@ func (g *Guard) admit(ctx context.Context, op string, writes bool) (*session, er
 }
 
 // unverified is a call that was not made because the token could not be verified. It must not look like an answer about
-// an instance or about an object, so of the kinds that the verification can fail with only the one that says when to come back is kept.
+// an instance or about an object, so of the kinds that the verification can fail with only the one that says when to
+// come back is kept, and no cause.
 func unverified(op string, err error) error {
 	e := &cloud.Error{
 		Kind: cloud.Unavailable, Op: op, Message: "the token's team cannot be verified: " + cloud.Message(err),

@@ -114,8 +114,8 @@ func (g *Guard) countDroplets(ctx context.Context, seen *sight, ids map[int64]bo
 	return nil
 }
 
-// isOfAnotherFleet tells whether an instance bears a fleet's tag that is not ours. One without any is nobody's: its tags
-// may be on their way, or a person has made it.
+// isOfAnotherFleet tells whether an instance bears a fleet's tag that is not ours. One without any is nobody's: its
+// tags may be on their way, or a person has made it.
 func isOfAnotherFleet(instance cloud.Instance, ours string) bool {
 	for _, tag := range instance.Tags {
 		if tag != ours && strings.HasPrefix(tag, spawnv1.FleetTagPrefix) {
