@@ -25,6 +25,8 @@ import (
 type Options struct {
 	// Cloud is where instances are.
 	Cloud cloud.Instances
+	// Freeze tells whether anything may be done at the cloud.
+	Freeze droplet.Freeze
 	// Inventory is the fleet as the cloud lists it. It is started with the controllers.
 	Inventory *inventory.Inventory
 	// Clock is the time.
@@ -62,7 +64,8 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	droplets := droplet.NewController(droplet.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cloud: o.Cloud, Inventory: o.Inventory, Clock: o.Clock,
-		Leader: o.Leader, Recorder: mgr.GetEventRecorder("droplet"), Fleet: o.Fleet, SettleWindow: o.SettleWindow,
+		Freeze: o.Freeze, Leader: o.Leader, Recorder: mgr.GetEventRecorder("droplet"), Fleet: o.Fleet,
+		SettleWindow: o.SettleWindow,
 	})
 	if err := droplets.Register(mgr, o.Inventory); err != nil {
 		return fmt.Errorf("adding the droplet controller: %w", err)

@@ -162,6 +162,8 @@ func unlisted(err error) condition {
 	switch cloud.KindOf(err) { //nolint:exhaustive // every other kind means that there is no list for now
 	case cloud.Unauthorized:
 		reason = spawnv1.CredentialsInvalidReason
+	case cloud.Frozen:
+		reason = cloud.Reason(err)
 	case cloud.Throttled:
 		reason = spawnv1.ThrottledReason
 	}

@@ -60,6 +60,8 @@ type Options struct {
 	Live client.Reader
 	// Cloud is where instances are.
 	Cloud cloud.Instances
+	// Freeze tells whether anything may be done at the cloud.
+	Freeze Freeze
 	// Inventory is the fleet as the cloud lists it.
 	Inventory Fleet
 	// Clock is the time.
@@ -79,6 +81,7 @@ type Controller struct {
 	client   client.Client
 	clock    clock.PassiveClock
 	recorder events.EventRecorder
+	freeze   Freeze
 	steps    []step
 	finalize step
 }
@@ -90,9 +93,9 @@ func NewController(o Options) *Controller {
 		fleet: o.Fleet, settle: o.SettleWindow,
 	}
 	return &Controller{
-		client: o.Client, clock: o.Clock, recorder: o.Recorder,
-		steps:    []step{exists, power{}, drift{}},
-		finalize: &finalize{existence: exists},
+		client: o.Client, clock: o.Clock, recorder: o.Recorder, freeze: o.Freeze,
+		steps:    []step{&thawed{o.Freeze, exists}, power{}, drift{}},
+		finalize: &thawed{o.Freeze, &finalize{existence: exists}},
 	}
 }
 
@@ -132,7 +135,7 @@ func (c *Controller) stepsFor(deleting bool) []step {
 }
 
 // Register adds the controller to a manager. It is woken by a change of a Droplet's spec or deletion, by its Bot naming
-// it, and by passes over the fleet that show an instance other than as recorded.
+// it, by passes over the fleet that show an instance other than as recorded, and when the fleet freezes or thaws.
 func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) error {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 	return ctrl.NewControllerManagedBy(mgr).
@@ -141,6 +144,7 @@ func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) err
 			predicate.GenerationChangedPredicate{}, finalizersChanged()))).
 		Watches(&spawnv1.Bot{}, handler.EnqueueRequestsFromMapFunc(dropletOfBot), builder.WithPredicates(namesDroplet())).
 		WatchesRawSource(fleetSource(mgr.GetClient(), passes)).
+		WatchesRawSource(freezeSource(mgr.GetClient(), c.freeze)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: limiter}).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), c))
 }

@@ -151,8 +151,10 @@ func TestAWholeFleetThatGoesMissingIsTakenForBlindness(t *testing.T) {
 
 func TestABlindFleetRecoversByItself(t *testing.T) {
 	w, fleet := restingWorld(t, 3)
-	w.Cloud.AddTeam(dosim.Team{}, "token-of-another-team")
-	w.SetToken("token-of-another-team")
+	for _, one := range fleet {
+		must(t, w.Cloud.Retag(one.droplet().Status.InstanceID, "other"))
+	}
+	w.fault(http.MethodGet, one, dosim.Fault{Kind: dosim.FaultStatus, Status: 404, Count: dosim.Forever})
 	w.Pass()
 	for _, one := range fleet {
 		one.reconcileIn(30 * time.Second)
@@ -162,7 +164,10 @@ func TestABlindFleetRecoversByItself(t *testing.T) {
 		one.reconcileIn(time.Minute)
 		one.wantExists(metav1.ConditionUnknown, spawnv1.MassLossReason)
 	}
-	w.SetToken("token-1")
+	w.Cloud.ClearFaults()
+	for _, one := range fleet {
+		must(t, w.Cloud.Retag(one.droplet().Status.InstanceID, fleetTag))
+	}
 	w.Step(time.Minute)
 	w.Pass()
 	for _, one := range fleet {

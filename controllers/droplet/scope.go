@@ -71,7 +71,8 @@ func (s *scope) summarize() {
 		reason, message := spawnv1.DeletingReason, "waiting for the instance to be gone"
 		if c := status.Get(s.droplet, spawnv1.ExistsCondition); c != nil {
 			message = c.Message
-			if c.Reason == spawnv1.CredentialsInvalidReason || c.Reason == spawnv1.InstanceNotOursReason {
+			if c.Reason == spawnv1.CredentialsInvalidReason || c.Reason == spawnv1.InstanceNotOursReason ||
+				isFreeze(c.Reason) {
 				reason = c.Reason
 			}
 		}

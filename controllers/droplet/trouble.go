@@ -4,6 +4,7 @@
 package droplet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -66,11 +67,10 @@ func troubleOf(err error, now time.Time) trouble {
 	case cloud.Unauthorized:
 		return trouble{spawnv1.CredentialsInvalidReason,
 			"DigitalOcean refuses the token: " + message + "; replace the token, or give it the missing scope", credentialsPause}
+	case cloud.Frozen:
+		return trouble{cloud.Reason(err), message, credentialsPause}
 	case cloud.Throttled:
-		wait := cloud.RetryAfter(err)
-		if wait <= 0 {
-			wait = throttlePause
-		}
+		wait := cmp.Or(max(cloud.RetryAfter(err), 0), throttlePause)
 		return trouble{spawnv1.ThrottledReason,
 			fmt.Sprintf("DigitalOcean asks us to slow down; next try at %s", clockTime(now.Add(wait))), wait}
 	case cloud.Exhausted:

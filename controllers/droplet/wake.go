@@ -88,8 +88,8 @@ func differs(droplet *spawnv1.Droplet, pass inventory.Pass) bool {
 	}
 	instance, listed := pass.ByID(droplet.Status.InstanceID)
 	switch {
-	case !listed, status.Reason(droplet, spawnv1.ExistsCondition) == spawnv1.InstanceLostReason:
-		return true
+	case !listed, !status.IsTrue(droplet, spawnv1.ExistsCondition):
+		return true // also what kept us from seeing it may be over
 	case len(pass.ByName(droplet.Name)) > 1:
 		return true // a surplus instance, which the Droplet destroys
 	case instance.State == cloud.StateNew:

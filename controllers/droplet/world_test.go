@@ -195,12 +195,13 @@ func (w *world) wantFinalizer() {
 	}
 }
 
-// requests are the simulator's entries of that method and route, without the passes over the fleet.
+// requests are the simulator's entries of that method and route, without the passes over the fleet and the verification
+// of the token, which each life of the manager does once.
 func (w *world) requests(method, route string) []dosim.Entry {
 	var found []dosim.Entry
 	for _, e := range w.Cloud.Journal() {
 		if (method == "" || e.Method == method) && (route == "" || e.Route == route) &&
-			!strings.Contains(e.Query, "tag_name=") {
+			!strings.Contains(e.Query, "tag_name=") && e.Route != "/v2/account" {
 			found = append(found, e)
 		}
 	}

@@ -31,12 +31,15 @@ const (
 	Refused
 	// Unauthorized is a 401 or a 403: the credential is wrong, revoked, or lacks a permission.
 	Unauthorized
+	// Frozen is a call that we kept from the cloud ourselves, because what it would do or find might not be our
+	// fleet's; it had no effect. Reason says why, and a person must act.
+	Frozen
 )
 
 // String is the kind's name, used in logs and as a metric label.
 func (k Kind) String() string {
 	names := [...]string{
-		"Unavailable", "NotSent", "NotFound", "Throttled", "Exhausted", "Busy", "Refused", "Unauthorized",
+		"Unavailable", "NotSent", "NotFound", "Throttled", "Exhausted", "Busy", "Refused", "Unauthorized", "Frozen",
 	}
 	if int(k) < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("Kind(%d)", int(k))
@@ -53,6 +56,8 @@ type Error struct {
 	Op string
 	// Message is the cloud's own sentence, or a short description of the transport's failure.
 	Message string
+	// Reason is, for Frozen only, the reason that a condition gives.
+	Reason string
 	// Status is the HTTP status, 0 when there was no answer.
 	Status int
 	// RequestID is the cloud's name for the request, for its support; empty when not told.
@@ -104,6 +109,15 @@ func RetryAfter(err error) time.Duration {
 		return e.RetryAfter
 	}
 	return 0
+}
+
+// Reason is why a Frozen call was kept from the cloud, empty for every other err.
+func Reason(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Reason
+	}
+	return ""
 }
 
 // Message is the cloud's own sentence about err, fit for a condition.

@@ -11,7 +11,7 @@ import (
 )
 
 func TestOnlyUnavailableLeavesADoubt(t *testing.T) {
-	for kind := Unavailable; kind <= Unauthorized; kind++ {
+	for kind := Unavailable; kind <= Frozen; kind++ {
 		err := fmt.Errorf("creating: %w", &Error{Kind: kind, Op: "creating instance", Message: "no"})
 		if got := KindOf(err); got != kind {
 			t.Errorf("kind of a wrapped %s is %s", kind, got)
@@ -46,6 +46,10 @@ func TestAnErrorSaysWhatWasTriedAndWhatTheCloudSaid(t *testing.T) {
 	}
 	if Message(cause) != "cause" || RetryAfter(cause) != 0 {
 		t.Error("an error of another origin is given what it has not")
+	}
+	frozen := fmt.Errorf("a pass: %w", &Error{Kind: Frozen, Reason: "AccountMismatch"})
+	if Reason(frozen) != "AccountMismatch" || Reason(wrapped) != "" || Reason(cause) != "" {
+		t.Error("a wrapped error loses its reason, or another is given one")
 	}
 	if got := Kind(99).String(); got != "Kind(99)" {
 		t.Errorf("an unknown kind is called %q", got)

@@ -56,12 +56,10 @@ func newElection(o Options) (election, error) {
 	return e, nil
 }
 
-// settle makes sure that the lease has a namespace to be in, so that a manager run by hand, outside its installation,
-// leads instead of failing to over and over. Whether there is one shows without the right to read namespaces.
+// settle makes sure that the lease and the fleet record have a namespace to be in, so that a manager run by hand, outside
+// its installation, works instead of failing over and over. Whether there is one shows without the right to read
+// namespaces.
 func (e election) settle(ctx context.Context, config *rest.Config) error {
-	if e.lock == nil {
-		return nil
-	}
 	api, err := client.New(config, client.Options{Scheme: Scheme()})
 	if err != nil {
 		return fmt.Errorf("building a client: %w", err)

@@ -29,11 +29,9 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/controllers"
-	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/options"
-	"github.com/cedros-io/open-spawn/internal/tokenfile"
 	"github.com/cedros-io/open-spawn/internal/version"
 )
 
@@ -64,7 +62,8 @@ func Scheme() *runtime.Scheme {
 	return scheme
 }
 
-// New builds the manager; Start runs it. It reads the token file and, for the fleet id, namespace kube-system.
+// New builds the manager; Start runs it. It reads the token file and, for the fleet id, the fleet record and namespace
+// kube-system.
 func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	if err := checkAddresses(o.Settings); err != nil {
 		return nil, err
@@ -80,11 +79,7 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)
 	}
-	fleet, err := fleetID(ctx, mgr.GetAPIReader(), o.Settings.FleetID)
-	if err != nil {
-		return nil, err
-	}
-	api, err := connect(o)
+	api, fleet, err := newGuard(ctx, mgr, o)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +92,7 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 		}
 	}
 	err = controllers.Register(ctx, mgr, controllers.Options{
-		Cloud: api, Inventory: passes, Clock: o.Clock, Leader: election.check(mgr.GetAPIReader(), o.Clock),
+		Cloud: api, Freeze: api, Inventory: passes, Clock: o.Clock, Leader: election.check(mgr.GetAPIReader(), o.Clock),
 		Fleet: fleet, SettleWindow: o.Settings.SettleWindow,
 	})
 	if err != nil {
@@ -137,33 +132,6 @@ func managerOptions(o Options, election election) ctrl.Options {
 		mo.Cache.DefaultNamespaces[namespace] = cache.Config{}
 	}
 	return mo
-}
-
-// fleetID is the setting, or else the uid of namespace kube-system, which lives as long as the cluster.
-func fleetID(ctx context.Context, reader client.Reader, setting string) (string, error) {
-	if setting != "" {
-		return setting, nil
-	}
-	var namespace corev1.Namespace
-	if err := reader.Get(ctx, client.ObjectKey{Name: "kube-system"}, &namespace); err != nil {
-		return "", fmt.Errorf("reading namespace kube-system for the fleet id (or set --fleet-id): %w", err)
-	}
-	return string(namespace.UID), nil
-}
-
-func connect(o Options) (*digitalocean.Client, error) {
-	token, err := tokenfile.Open(o.Settings.DigitalOceanTokenFile, o.Clock)
-	if err != nil {
-		return nil, fmt.Errorf("--digitalocean-token-file: %w", err)
-	}
-	do := digitalocean.Options{
-		BaseURL: o.Settings.DigitalOceanURL, Token: token.Token, UserAgent: "open-spawn/" + version.Version(),
-		Clock: o.Clock,
-	}
-	if !o.Embedded {
-		do.Metrics = metrics.Registry
-	}
-	return digitalocean.Connect(do)
 }
 
 func addProbes(mgr ctrl.Manager) error {

@@ -27,13 +27,18 @@ type Manager struct {
 	DigitalOceanTokenFile string
 	// FleetID tells this installation's instances from those of others; empty means the uid of namespace kube-system.
 	FleetID string
+	// NewFleet says that the instances of other fleets in the team are neighbours.
+	NewFleet bool
+	// TakeOver says that a fleet of another cluster is now this cluster's.
+	TakeOver bool
 	// SettleWindow is how long after a lost reply an instance may still appear.
 	SettleWindow time.Duration
 	// WatchNamespaces are the namespaces of Bots and Droplets; none means all.
 	WatchNamespaces []string
 	// LeaderElect lets several replicas run, of which one works.
 	LeaderElect bool
-	// LeaderElectionNamespace is where the leader's lease is; it is created when it is missing.
+	// LeaderElectionNamespace is the manager's own namespace: where the leader's lease and the fleet record are. It is
+	// created when it is missing.
 	LeaderElectionNamespace string
 	// MetricsBindAddress is where metrics are served; 0 means nowhere.
 	MetricsBindAddress string
@@ -66,12 +71,16 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 		"file with the DigitalOcean token, read again when it changes (required)")
 	fs.StringVar(&o.FleetID, "fleet-id", "",
 		"name that tells this fleet's instances from others'; unset means the uid of namespace kube-system")
+	fs.BoolVar(&o.NewFleet, "new-fleet", false,
+		"acknowledge that the instances of other open-spawn fleets in the DigitalOcean team are neighbours")
+	fs.BoolVar(&o.TakeOver, "take-over", false,
+		"make a fleet of another cluster this cluster's; stop the other manager first, and unset this afterwards")
 	fs.DurationVar(&o.SettleWindow, "settle-window", defaultSettleWindow,
 		"how long after a lost reply to a create an instance may still appear")
 	fs.StringVar(&namespaces, "watch-namespaces", "", "namespaces of Bots, separated by commas; unset means all")
 	fs.BoolVar(&o.LeaderElect, "leader-elect", false, "let one of several replicas work")
 	fs.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", "open-spawn-system",
-		"namespace of the leader's lease, created when it is missing")
+		"namespace of the leader's lease and of the fleet record, created when it is missing")
 	fs.StringVar(&o.MetricsBindAddress, "metrics-bind-address", ":8080", "address of the metrics; 0 means none")
 	fs.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of the probes; 0 means none")
 	fs.StringVar(&o.LogLevel, "log-level", "info", "error, info or debug")

@@ -81,7 +81,8 @@ func classOf(reason string) class {
 	case spawnv1.CredentialsInvalidReason, spawnv1.BotsRemainReason, spawnv1.AccountDeletingReason,
 		spawnv1.NameTakenReason, spawnv1.ReplaceRequiredReason, spawnv1.CreateRefusedReason,
 		spawnv1.MassLossReason, spawnv1.InstanceNotOursReason, spawnv1.PowerDiffersReason,
-		spawnv1.InstanceDiffersReason:
+		spawnv1.InstanceDiffersReason, spawnv1.AccountMismatchReason, spawnv1.FleetUnacknowledgedReason,
+		spawnv1.FleetOfAnotherClusterReason, spawnv1.FleetRecordInvalidReason:
 		return stalled
 	case spawnv1.AccountSuspendedReason:
 		return resting

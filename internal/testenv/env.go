@@ -46,6 +46,8 @@ type Env struct {
 	Namespace string
 	// Manager is the present life of the manager.
 	Manager *Incarnation
+	// NewFleet and TakeOver are the manager's flags of these names, from its next life on.
+	NewFleet, TakeOver bool
 	// MayHaveTwo is set by tests that plant or lose instances on purpose, to allow a Bot two live ones for a while.
 	MayHaveTwo bool
 
@@ -63,7 +65,7 @@ func New(t *testing.T, options ...func(*dosim.Options)) *Env {
 	}
 	// The API server stamps objects with real time; the fake clock starts there, on a whole second.
 	clock := clocktesting.NewFakeClock(time.Now().Truncate(time.Second)) //nolint:forbidigo // see above
-	simulated := dosim.Options{Clock: clock, Tokens: []string{"token-1"}, StateDelay: 20 * time.Second}
+	simulated := dosim.Options{Clock: clock, Tokens: []string{"token-1"}, StateDelay: 20 * time.Second, TeamUUID: TeamUUID}
 	for _, option := range options {
 		option(&simulated)
 	}
@@ -77,6 +79,7 @@ func New(t *testing.T, options ...func(*dosim.Options)) *Env {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.Namespace}}
 	e.must(kube.Create(t.Context(), namespace), "creating the namespace")
 	t.Cleanup(e.clean)
+	e.GivenFleetRecord(nil)
 	e.Manager = e.newIncarnation(leadership.Alone("manager-1"))
 	return e
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/controllers/droplet"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
+	"github.com/cedros-io/open-spawn/internal/fleet"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/leadership"
@@ -35,6 +36,8 @@ type Hook func(request *http.Request) error
 type Incarnation struct {
 	// Inventory is the fleet as this life has listed it.
 	Inventory *inventory.Inventory
+	// Guard stands between this life and the cloud.
+	Guard *fleet.Guard
 	// Events are the events it has recorded.
 	Events *events.FakeRecorder
 	// Before and After are called for every request to the API server or the cloud, when set.
@@ -60,11 +63,11 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 	kube, err := client.New(config, client.Options{Scheme: manager.Scheme()})
 	e.must(err, "building a client")
 	do := digitalocean.Options{
-		BaseURL: e.SimulatorURL, Token: e.Token, Timeout: cloudTimeout, CreateTimeout: cloudTimeout, Clock: e.Clock,
+		BaseURL: e.SimulatorURL, Timeout: cloudTimeout, CreateTimeout: cloudTimeout, Clock: e.Clock,
 	}
 	do.Transport = &gate{i, e.conformance.Wrap(digitalocean.NewTransport(do))}
-	api, err := digitalocean.Connect(do)
-	e.must(err, "connecting to the simulator")
+	i.Guard = e.newGuard(kube, do, i.Events)
+	api := i.Guard
 	i.Inventory = inventory.New(inventory.Options{Lister: api, Tag: identity.FleetTag(Fleet), Clock: e.Clock})
 	i.accounts = reconcile.AsReconciler(kube, account.NewController(account.Options{
 		Client: kube, Clock: e.Clock, Recorder: i.Events,
@@ -73,7 +76,7 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 		Client: kube, Live: kube, Inventory: i.Inventory, Clock: e.Clock, Recorder: i.Events, Fleet: Fleet,
 	}))
 	i.droplets = reconcile.AsReconciler(kube, droplet.NewController(droplet.Options{
-		Client: kube, Live: kube, Cloud: api, Inventory: i.Inventory, Clock: e.Clock, Leader: leader,
+		Client: kube, Live: kube, Cloud: api, Freeze: i.Guard, Inventory: i.Inventory, Clock: e.Clock, Leader: leader,
 		Recorder: i.Events, Fleet: Fleet, SettleWindow: SettleWindow,
 	}))
 	return i

@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cedros-io/open-spawn/internal/fleet"
 )
 
 // ours selects what config/ installs.
@@ -94,6 +96,51 @@ func TestTheManagerMayElectALeaderAtHomeOnly(t *testing.T) {
 		t.Errorf("deleting the Lease answers %v, want a refusal", err)
 	}
 }
+
+func TestTheManagerMayKeepTheFleetRecordAtHomeOnly(t *testing.T) {
+	plane := withManager(t)
+	config, err := plane.ServiceAccountConfig(t.Context(), systemNamespace, managerAccount)
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := client.New(config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	configMap := func(namespace, name string) *corev1.ConfigMap {
+		return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	}
+	record := configMap(systemNamespace, fleet.RecordName)
+	if err := api.Create(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		boss, _ := admin(t)
+		if err := boss.Delete(context.WithoutCancel(t.Context()), record); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := api.Get(t.Context(), client.ObjectKeyFromObject(record), record); err != nil {
+		t.Fatal(err)
+	}
+	record.Data = map[string]string{"fleetID": "taken-over"}
+	if err := api.Update(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	for what, err := range map[string]error{
+		"deleting the record":            api.Delete(t.Context(), record),
+		"listing ConfigMaps":             api.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(systemNamespace)),
+		"reading another ConfigMap":      api.Get(t.Context(), client.ObjectKeyFromObject(rootCA), rootCA.DeepCopy()),
+		"creating a ConfigMap elsewhere": api.Create(t.Context(), configMap("kube-system", fleet.RecordName)),
+	} {
+		if !apierrors.IsForbidden(err) {
+			t.Errorf("%s answers %v, want a refusal", what, err)
+		}
+	}
+}
+
+// rootCA is a ConfigMap that every namespace has.
+var rootCA = &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: "kube-root-ca.crt"}}
 
 // roles returns the roles that config/ installs, each marked as not bound yet. ClusterRoles have no namespace.
 func roles(t *testing.T, api client.Client) map[client.ObjectKey]bool {

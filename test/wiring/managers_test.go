@@ -41,7 +41,7 @@ func (w *world) startEmbedded(t *testing.T) (stop func()) {
 	mgr, err := manager.New(ctx, manager.Options{
 		Settings: options.Manager{
 			DigitalOceanURL: w.road.URL, DigitalOceanTokenFile: w.tokenFile, SettleWindow: settleWindow,
-			MetricsBindAddress: "0", HealthProbeBindAddress: "0",
+			LeaderElectionNamespace: localrun.SystemNamespace, MetricsBindAddress: "0", HealthProbeBindAddress: "0",
 		},
 		Config: config, Clock: clock.RealClock{}, Embedded: true, InventoryInterval: time.Second,
 		Logger: zap.New(zap.Level(zapcore.DebugLevel), zap.WriteTo(log)),

@@ -33,12 +33,13 @@ func TestEveryRightOfTheManagerIsUsed(t *testing.T) {
 	kubectl(t, "delete", "--timeout=60s", "account", c.account)
 	manager.signal(t, syscall.SIGTERM)
 	manager.ends(t)
+	w.isTakenOver(t)
 
 	used, err := rightsUsed(shared.plane.AuditLogPath())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"role.yaml", "leader_election_role.yaml"} {
+	for _, file := range []string{"role.yaml", "leader_election_role.yaml", "fleet_record_role.yaml"} {
 		for _, right := range rightsGranted(t, filepath.Join(repository, "config", "rbac", file)) {
 			if !used[right] {
 				t.Errorf("%s grants %q, which the manager does not use", file, right)

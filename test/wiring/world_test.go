@@ -23,6 +23,7 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/dosim"
+	"github.com/cedros-io/open-spawn/internal/fleet"
 	"github.com/cedros-io/open-spawn/internal/localrun"
 	"github.com/cedros-io/open-spawn/internal/status"
 )
@@ -60,6 +61,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(w.cloud.Close)
 	t.Cleanup(func() {
 		forgetLeader(t)
+		forgetFleet(t)
 		w.keepsItsSecrets(t)
 	})
 	w.road = newGate(t, w.cloud)
@@ -79,6 +81,17 @@ func forgetLeader(t *testing.T) {
 	t.Helper()
 	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: localrun.SystemNamespace, Name: leaseName}}
 	if err := shared.api.Delete(context.WithoutCancel(t.Context()), lease); client.IgnoreNotFound(err) != nil {
+		t.Error(err)
+	}
+}
+
+// forgetFleet removes the fleet record, because the next test has a DigitalOcean of its own.
+func forgetFleet(t *testing.T) {
+	t.Helper()
+	record := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+		Namespace: localrun.SystemNamespace, Name: fleet.RecordName,
+	}}
+	if err := shared.api.Delete(context.WithoutCancel(t.Context()), record); client.IgnoreNotFound(err) != nil {
 		t.Error(err)
 	}
 }

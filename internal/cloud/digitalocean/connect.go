@@ -59,6 +59,7 @@ type Options struct {
 // Client is the connection to the API. It is safe for concurrent use.
 type Client struct {
 	droplets      godo.DropletsService
+	accounts      godo.AccountService
 	timeout       time.Duration
 	createTimeout time.Duration
 	clock         clock.PassiveClock
@@ -92,6 +93,7 @@ func Connect(o Options) (*Client, error) {
 	api.UserAgent = strings.TrimSpace(o.UserAgent + " " + api.UserAgent)
 	return &Client{
 		droplets:      api.Droplets,
+		accounts:      api.Account,
 		timeout:       o.Timeout,
 		createTimeout: o.CreateTimeout,
 		clock:         o.Clock,

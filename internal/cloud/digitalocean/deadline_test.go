@@ -114,6 +114,7 @@ func everyCall(c *Client) map[string]func(context.Context) error {
 		"FindByName": func(ctx context.Context) error { _, err := c.FindByName(ctx, "scout"); return err },
 		"ListByTag":  func(ctx context.Context) error { _, err := c.ListByTag(ctx, fleetTag); return err },
 		"Delete":     func(ctx context.Context) error { return c.Delete(ctx, 7) },
+		"Team":       func(ctx context.Context) error { _, err := c.Team(ctx); return err },
 	}
 }
 

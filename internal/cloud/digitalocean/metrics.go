@@ -94,6 +94,8 @@ func (o *observer) limits(header http.Header) {
 func (o *observer) route(request *http.Request) string {
 	rest, ok := strings.CutPrefix(request.URL.Path, o.basePath+"v2/droplets")
 	switch {
+	case request.URL.Path == o.basePath+"v2/account":
+		return "/v2/account"
 	case ok && rest == "":
 		return "/v2/droplets"
 	case ok && strings.HasPrefix(rest, "/") && !strings.Contains(rest[1:], "/"):

@@ -98,7 +98,8 @@ func TestRoutesAreBounded(t *testing.T) {
 		"/do/v2/droplets/7/actions": "other",
 		"/do/v2/dropletsandmore":    "other",
 		"/v2/droplets":              "other",
-		"/do/v2/account":            "other",
+		"/do/v2/account":            "/v2/account",
+		"/do/v2/account/keys":       "other",
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.example.com"+path, http.NoBody)
 		if err != nil {
