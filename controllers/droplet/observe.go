@@ -37,12 +37,10 @@ const (
 // observe looks after an instance whose id is known: from the last pass over the fleet when that can tell, and by
 // asking for this one instance while it boots or when it is missing.
 func (e *existence) observe(ctx context.Context, s *scope) (reconcile.Result, error) {
-	if !isBooting(s.droplet) {
-		if done := e.fromPass(s); done {
-			return reconcile.Result{}, nil
-		}
+	if done := e.fromPass(s); done {
+		return reconcile.Result{}, nil
 	}
-	instance, err := e.cloud.Get(ctx, s.droplet.Status.InstanceID)
+	instance, err := e.cloud.For(accountOf(s.droplet), botOf(s.droplet)).Get(ctx, s.droplet.Status.InstanceID)
 	if cloud.IsNotFound(err) {
 		return e.missing(ctx, s)
 	}
@@ -54,8 +52,8 @@ func (e *existence) observe(ctx context.Context, s *scope) (reconcile.Result, er
 }
 
 // fromPass reads the instance from the last pass over the fleet. It is false when the pass should have shown it and did
-// not. What is recorded stands when there is no pass yet, or one from before what is recorded: an instance that has
-// booted is never new again.
+// not, and while the instance boots, unless the pass has seen it booted. What is recorded stands when there is no pass
+// yet, or one from before what is recorded: an instance that has booted is never new again.
 func (e *existence) fromPass(s *scope) bool {
 	pass, ok := e.inventory.Latest()
 	if ok {
@@ -67,6 +65,9 @@ func (e *existence) fromPass(s *scope) bool {
 		case !listed && !tooYoungToMiss(s.droplet, pass.StartedAt):
 			return false
 		}
+	}
+	if isBooting(s.droplet) {
+		return false
 	}
 	s.keep(spawnv1.ExistsCondition)
 	return true

@@ -57,7 +57,7 @@ func troubleOf(err error, now time.Time) trouble {
 			wait = throttlePause
 		}
 		return trouble{spawnv1.ThrottledReason,
-			fmt.Sprintf("DigitalOcean asks us to slow down; next try at %s", clockTime(now.Add(wait))), wait}
+			fmt.Sprintf("%s; next try at %s", throttledBy(err), clockTime(now.Add(wait).Round(time.Second))), wait}
 	case cloud.Exhausted:
 		return trouble{spawnv1.QuotaExceededReason,
 			fmt.Sprintf("DigitalOcean: %s; next try at %s", message, clockTime(now.Add(quotaPause))), quotaPause}
@@ -70,6 +70,15 @@ func troubleOf(err error, now time.Time) trouble {
 	case cloud.Unavailable:
 	}
 	return trouble{spawnv1.CloudUnavailableReason, message + "; trying again", unsentPause}
+}
+
+// throttledBy says who holds us back: DigitalOcean, or our own budget, which has words for why.
+func throttledBy(err error) string {
+	var refusal *cloud.Error
+	if errors.As(err, &refusal) && refusal.Status == 0 {
+		return refusal.Message
+	}
+	return "DigitalOcean asks us to slow down"
 }
 
 func clockTime(t time.Time) string { return t.UTC().Format("15:04:05 MST") }

@@ -29,6 +29,7 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/controllers"
+	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
@@ -82,7 +83,7 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	passes := inventory.New(inventory.Options{Lister: api, Tag: identity.FleetTag(fleet), Clock: o.Clock})
+	passes := inventory.New(inventory.Options{Lister: api.For("", ""), Tag: identity.FleetTag(fleet), Clock: o.Clock})
 	if !o.Embedded {
 		if err := metrics.Registry.Register(passes); err != nil {
 			return nil, fmt.Errorf("registering inventory metrics: %w", err)
@@ -143,19 +144,30 @@ func fleetID(ctx context.Context, reader client.Reader, setting string) (string,
 	return string(namespace.UID), nil
 }
 
-func connect(o Options) (*digitalocean.Client, error) {
+// connect gives the cloud behind the one budget that all controllers share.
+func connect(o Options) (*budget.Instances, error) {
 	token, err := tokenfile.Open(o.Settings.DigitalOceanTokenFile, o.Clock)
 	if err != nil {
 		return nil, fmt.Errorf("--digitalocean-token-file: %w", err)
 	}
+	calls := budget.New(budget.Options{
+		PerMinute: o.Settings.DigitalOceanCallsPerMinute, Token: token.Token, Clock: o.Clock,
+	})
 	do := digitalocean.Options{
 		BaseURL: o.Settings.DigitalOceanURL, Token: token.Token, UserAgent: "open-spawn/" + version.Version(),
-		Transport: o.CloudTransport, Clock: o.Clock,
+		Transport: o.CloudTransport, Observe: calls.Observe, Clock: o.Clock,
 	}
 	if !o.Embedded {
 		do.Metrics = metrics.Registry
+		if err := metrics.Registry.Register(calls); err != nil {
+			return nil, fmt.Errorf("registering budget metrics: %w", err)
+		}
 	}
-	return digitalocean.Connect(do)
+	api, err := digitalocean.Connect(do)
+	if err != nil {
+		return nil, err
+	}
+	return budget.NewInstances(calls, api), nil
 }
 
 func addProbes(mgr ctrl.Manager) error {
