@@ -11,7 +11,7 @@ const (
 	// Destroy is what ends costs and doubts: destroying, powering off, resolving a lost reply, confirming that nothing
 	// is left.
 	Destroy Class = iota
-	// Act is looking before creating, creating, and what a user asks for.
+	// Act is creating, the look before it, and what a user asks for.
 	Act
 	// Read is passes over the fleet, and polls.
 	Read

@@ -26,6 +26,10 @@ var floors = [classes]float64{Destroy: 0, Act: 0.05, Read: 0.20}
 // they wait already: a bot that comes ten minutes later must find room too.
 const greedyFloor = 0.30
 
+// greedyDestroyFloor is the same for what it destroys: more than a thousand calls in an hour are an account that leaves
+// with a fleet, or something that goes round in circles, and neither may keep the others from destroying and creating.
+const greedyDestroyFloor = 0.10
+
 // hour is what the token may still spend in the hour. We count our own calls; what others spend with the same token,
 // and what we spent in an earlier life, is what the cloud's headers tell beyond that.
 type hour struct {

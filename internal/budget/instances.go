@@ -26,8 +26,8 @@ func NewInstances(b *Budget, next cloud.Instances) *Instances {
 	return &Instances{budget: b, next: next}
 }
 
-// For is the cloud as a bot of an account may use it: looking and creating is Act, destroying is Destroy, and reading is
-// Read. Without account and bot it is the fleet's.
+// For is the cloud as a bot of an account may use it: looking by name and creating are Act, destroying is Destroy, and
+// reading is Read. Without account and bot it is the fleet's.
 func (i *Instances) For(account, bot string) cloud.Instances {
 	return &view{instances: i, account: account, bot: bot, look: Act, read: Read}
 }

@@ -13,6 +13,9 @@ import (
 const (
 	// longestWait is the longest that anybody is told to wait: much can change in five minutes.
 	longestWait = 5 * time.Minute
+	// frontWait is the longest that those at the front of the line wait for room in the minute. What they are told is an
+	// estimate as if all before them come and nobody is stopped for another reason; they profit most when it is not so.
+	frontWait = 15 * time.Second
 	// longestPause is the longest pause that is granted to the cloud at its own word; it counts a call for an hour.
 	longestPause = time.Hour
 	// shortestDrained and longestDrained bound the pause when the hour is used up, where the cloud says when its oldest
@@ -54,6 +57,9 @@ func (l *limiter) admit(r Request, now time.Time) (receipt, *Refusal) {
 		return l.spend(r, now), nil
 	}
 	_, at = l.opens(r, all, now)
+	if reason == Minute && all <= burst {
+		at = earliest(at, now.Add(frontWait))
+	}
 	at = l.lines[r.Class].join(r.owner(), r.Cost, dueAt(at, now), now)
 	return receipt{}, &Refusal{Reason: reason, Wait: at.Sub(now)}
 }
@@ -92,10 +98,7 @@ func (l *limiter) ahead(r Request, now time.Time) (all, present int) {
 
 // opens is when there is room for r behind others, and what keeps it until then.
 func (l *limiter) opens(r Request, ahead int, now time.Time) (Reason, time.Time) {
-	floor, reasonOfFloor := floors[r.Class], Hour
-	if r.Class != Destroy && l.isGreedy(r, now) {
-		floor, reasonOfFloor = greedyFloor, Account
-	}
+	floor, reasonOfFloor := l.floor(r, now)
 	actWaits := len(l.lines[Act].tickets) > 0
 	reason, at := Minute, l.minute.opens(now, r.Class, r.Cost, ahead, actWaits)
 	if later := l.hour.opens(now, floor, r.Cost+ahead); later.After(at) {
@@ -105,6 +108,17 @@ func (l *limiter) opens(r Request, ahead int, now time.Time) (Reason, time.Time)
 		reason, at = stopped, later
 	}
 	return reason, at
+}
+
+// floor is the share of the hour that r leaves to others.
+func (l *limiter) floor(r Request, now time.Time) (float64, Reason) {
+	switch {
+	case !l.isGreedy(r, now):
+		return floors[r.Class], Hour
+	case r.Class == Destroy:
+		return greedyDestroyFloor, Account
+	}
+	return greedyFloor, Account
 }
 
 // stopped is until when nothing may be sent at all, and why.

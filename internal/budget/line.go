@@ -18,13 +18,17 @@ const (
 	sweepEvery = time.Second
 )
 
-// line are those of one class who were refused for want of room. Accounts take turns: the first of every account comes
-// before the second of any.
+// line are those of one class who were refused for want of room. Accounts take turns: who waits for an account alone
+// comes after one of each other account that waits, however many of those there are.
 type line struct {
-	tickets []*ticket // by arrival
-	byOwner map[owner]*ticket
-	swept   time.Time
+	tickets  []*ticket // by arrival
+	byOwner  map[owner]*ticket
+	accounts map[string]*queue
+	swept    time.Time
 }
+
+// queue is what an account has in the line.
+type queue struct{ waiting, lastTurn int }
 
 // owner is on whose behalf a call is made.
 type owner struct{ account, bot string }
@@ -32,7 +36,7 @@ type owner struct{ account, bot string }
 type ticket struct {
 	owner owner
 	cost  int
-	turn  int // how many of the same account came before and still wait
+	turn  int // each of an account has the next
 	since time.Time
 	due   time.Time
 }
@@ -40,11 +44,9 @@ type ticket struct {
 // ahead is the cost of all who come before the owner, and of those among them who can be about to ask.
 func (l *line) ahead(who owner, now time.Time) (all, present int) {
 	mine, waits := l.byOwner[who]
-	turn := 0
+	turn := l.nextTurn(who.account)
 	if waits {
 		turn = mine.turn
-	} else {
-		turn = l.waiting(who.account)
 	}
 	arrived := false // everybody who is not in the line came before one who is not in it either
 	for _, t := range l.tickets {
@@ -69,21 +71,27 @@ func (t *ticket) isPresent(now time.Time) bool {
 	return t.owner == owner{} || !now.Before(t.due.Add(-early)) && !now.After(t.due.Add(late))
 }
 
-func (l *line) waiting(account string) int {
-	n := 0
-	for _, t := range l.tickets {
-		if t.owner.account == account {
-			n++
-		}
-	}
-	return n
-}
-
 // othersWait tells whether an account other than this one waits.
 func (l *line) othersWait(account string) bool {
-	return slices.ContainsFunc(l.tickets, func(t *ticket) bool {
-		return t.owner.account != account && t.owner.account != ""
-	})
+	for other := range l.accounts {
+		if other != account && other != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// nextTurn is the turn of an account's next ticket: after its last one; or, when it has none, that of whoever is first.
+// The turn that was served last would be wrong, as not all come in their turn: of a large account, hundreds can be left
+// who have missed theirs.
+func (l *line) nextTurn(account string) int {
+	if q, ok := l.accounts[account]; ok {
+		return q.lastTurn + 1
+	}
+	if len(l.tickets) == 0 {
+		return 0
+	}
+	return slices.MinFunc(l.tickets, func(a, b *ticket) int { return a.turn - b.turn }).turn
 }
 
 // join gives the owner a place, or keeps it. A time that was told and has not come yet stands, so that who asks too
@@ -91,12 +99,8 @@ func (l *line) othersWait(account string) bool {
 func (l *line) join(who owner, cost int, due, now time.Time) time.Time {
 	t, waits := l.byOwner[who]
 	if !waits {
-		t = &ticket{owner: who, turn: l.waiting(who.account), since: now}
-		if l.byOwner == nil {
-			l.byOwner = map[owner]*ticket{}
-		}
-		l.byOwner[who] = t
-		l.tickets = append(l.tickets, t)
+		t = &ticket{owner: who, turn: l.nextTurn(who.account), since: now}
+		l.enter(t)
 	}
 	t.cost = cost
 	if !t.due.After(now) {
@@ -105,16 +109,38 @@ func (l *line) join(who owner, cost int, due, now time.Time) time.Time {
 	return t.due
 }
 
-// leave strikes the owner off, and tells how long it has waited.
+func (l *line) enter(t *ticket) {
+	if l.byOwner == nil {
+		l.byOwner, l.accounts = map[owner]*ticket{}, map[string]*queue{}
+	}
+	q, ok := l.accounts[t.owner.account]
+	if !ok {
+		q = &queue{}
+		l.accounts[t.owner.account] = q
+	}
+	q.waiting++
+	q.lastTurn = t.turn
+	l.byOwner[t.owner] = t
+	l.tickets = append(l.tickets, t)
+}
+
+// leave strikes off the owner, who is served, and tells how long it has waited.
 func (l *line) leave(who owner, now time.Time) time.Duration {
 	mine, waits := l.byOwner[who]
 	if !waits {
 		return 0
 	}
-	delete(l.byOwner, who)
 	l.tickets = slices.DeleteFunc(l.tickets, func(t *ticket) bool { return t == mine })
-	l.renumber()
+	l.forget(mine)
 	return now.Sub(mine.since)
+}
+
+func (l *line) forget(t *ticket) {
+	delete(l.byOwner, t.owner)
+	q := l.accounts[t.owner.account]
+	if q.waiting--; q.waiting == 0 {
+		delete(l.accounts, t.owner.account)
+	}
 }
 
 // sweep strikes off who has not come back: the object may be gone.
@@ -123,23 +149,11 @@ func (l *line) sweep(now time.Time) {
 		return
 	}
 	l.swept = now
-	before := len(l.tickets)
 	l.tickets = slices.DeleteFunc(l.tickets, func(t *ticket) bool {
 		gone := now.After(t.due.Add(kept))
 		if gone {
-			delete(l.byOwner, t.owner)
+			l.forget(t)
 		}
 		return gone
 	})
-	if len(l.tickets) != before {
-		l.renumber()
-	}
-}
-
-func (l *line) renumber() {
-	turns := map[string]int{}
-	for _, t := range l.tickets {
-		t.turn = turns[t.owner.account]
-		turns[t.owner.account]++
-	}
 }

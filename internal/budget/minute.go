@@ -101,6 +101,13 @@ func (b *bucket) opens(now time.Time, need int) time.Time {
 	return now.Add(time.Duration((float64(need) - level) / b.perSecond * float64(time.Second)))
 }
 
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func latest(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return b
