@@ -21,9 +21,6 @@ import (
 // soon is the wait before a step goes on with what it has just stored. It is not zero, so that others get their turn.
 const soon = 10 * time.Millisecond
 
-// worthTelling is the shortest wait for the budget that is written into the status.
-const worthTelling = 10 * time.Second
-
 // existence is the step that owns condition Exists: one Droplet object, one instance. It looks before it asks, stores
 // the intent before the one request, and after a lost reply it only looks, until the doubt is resolved.
 type existence struct {
@@ -56,8 +53,8 @@ func (e *existence) Reconcile(ctx context.Context, s *scope) (reconcile.Result, 
 // that never came is also an error, so that tries back off by themselves.
 func (e *existence) troubled(s *scope, err error) (reconcile.Result, error) {
 	t := troubleOf(err, s.now)
-	if cloud.KindOf(err) == cloud.Throttled {
-		return e.throttled(s, t)
+	if isBudget(err) {
+		return e.outOfBudget(s, t)
 	}
 	if s.droplet.Status.InstanceID != 0 && status.IsTrue(s.droplet, spawnv1.ExistsCondition) &&
 		t.reason != spawnv1.CredentialsInvalidReason {
@@ -70,19 +67,6 @@ func (e *existence) troubled(s *scope, err error) (reconcile.Result, error) {
 		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: max(t.wait, busyPause)}, nil
-}
-
-// throttled says in condition Exists when the next try is. It is no error, and no news about an instance that exists. A
-// wait of a moment is not worth a write of status, of which a fleet that waits in line would make thousands.
-func (e *existence) throttled(s *scope, t trouble) (reconcile.Result, error) {
-	known := status.Get(s.droplet, spawnv1.ExistsCondition)
-	exists := s.droplet.Status.InstanceID != 0 && status.IsTrue(s.droplet, spawnv1.ExistsCondition)
-	if exists || known != nil && t.wait < worthTelling {
-		s.keep(spawnv1.ExistsCondition)
-	} else {
-		s.exists(status.Unknown, t.reason, "%s", t.message)
-	}
-	return reconcile.Result{RequeueAfter: max(t.wait, soon)}, nil
 }
 
 // retryIn is how long to wait for the next attempt; 0 means that only a change of spec brings one.

@@ -74,9 +74,8 @@ func troubleOf(err error, now time.Time) trouble {
 
 // throttledBy says who holds us back: DigitalOcean, or our own budget, which has words for why.
 func throttledBy(err error) string {
-	var refusal *cloud.Error
-	if errors.As(err, &refusal) && refusal.Status == 0 {
-		return refusal.Message
+	if isBudget(err) {
+		return cloud.Message(err)
 	}
 	return "DigitalOcean asks us to slow down"
 }

@@ -71,7 +71,9 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 	api, err := digitalocean.Connect(do)
 	e.must(err, "connecting to the simulator")
 	spends := budget.NewInstances(i.Budget, api)
-	i.Inventory = inventory.New(inventory.Options{Lister: spends.For("", ""), Tag: identity.FleetTag(Fleet), Clock: e.Clock})
+	i.Inventory = inventory.New(inventory.Options{
+		Lister: spends.For("", ""), Tag: identity.FleetTag(Fleet), Clock: e.Clock,
+	})
 	i.accounts = reconcile.AsReconciler(kube, account.NewController(account.Options{
 		Client: kube, Clock: e.Clock, Recorder: i.Events,
 	}))
