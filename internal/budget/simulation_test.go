@@ -55,7 +55,7 @@ func TestAFleetThatIsAppliedInOneGo(t *testing.T) {
 func TestAnAccountThatFlipsDelaysNobodyElse(t *testing.T) {
 	w := newWorld(t)
 	w.at(0, w.passes())
-	for i := range 500 {
+	for i := range 400 {
 		name := fmt.Sprintf("flip%03d", i)
 		var flip func() time.Duration
 		var step func() time.Duration
@@ -87,7 +87,7 @@ func TestAnAccountThatFlipsDelaysNobodyElse(t *testing.T) {
 	if n := w.refused(); n > 0 {
 		t.Errorf("%d requests were answered 429", n)
 	}
-	for i := range 500 {
+	for i := range 400 {
 		name := fmt.Sprintf("flip%03d", i)
 		if n := operations(w, name, time.Hour); n > 6 {
 			t.Fatalf("%s had %d machines made and destroyed in an hour", name, n)
