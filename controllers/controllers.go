@@ -15,7 +15,7 @@ import (
 	"github.com/cedros-io/open-spawn/controllers/account"
 	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/controllers/droplet"
-	"github.com/cedros-io/open-spawn/internal/cloud"
+	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/index"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/leadership"
@@ -23,8 +23,8 @@ import (
 
 // Options are what the controllers need besides a manager. All are required.
 type Options struct {
-	// Cloud is where instances are.
-	Cloud cloud.Instances
+	// Cloud is where instances are, as far as the budget lets us ask.
+	Cloud *budget.Instances
 	// Freeze tells whether anything may be done at the cloud.
 	Freeze droplet.Freeze
 	// Inventory is the fleet as the cloud lists it. It is started with the controllers.

@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
-	"github.com/cedros-io/open-spawn/internal/cloud"
+	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/finalizer"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/leadership"
@@ -58,8 +58,8 @@ type Options struct {
 	Client client.Client
 	// Live reads from the API server itself.
 	Live client.Reader
-	// Cloud is where instances are.
-	Cloud cloud.Instances
+	// Cloud is where instances are, as far as the budget lets us ask.
+	Cloud *budget.Instances
 	// Freeze tells whether anything may be done at the cloud.
 	Freeze Freeze
 	// Inventory is the fleet as the cloud lists it.

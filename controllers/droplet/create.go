@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/status"
 )
@@ -30,7 +31,8 @@ const (
 	recordDeadline = 20 * time.Second
 )
 
-// create looks for the instance, stores the intent to ask for it, and asks once.
+// create looks for the instance, stores the intent to ask for it, and asks once. Room for the look and the request is
+// taken together, so that no intent is stored that the budget would not let us act on.
 func (e *existence) create(ctx context.Context, s *scope) (reconcile.Result, error) {
 	if err := e.claimed(ctx, e.client, s.droplet); err != nil {
 		if !errors.Is(err, errUnclaimed) {
@@ -39,7 +41,12 @@ func (e *existence) create(ctx context.Context, s *scope) (reconcile.Result, err
 		s.exists(status.Unknown, spawnv1.UnclaimedReason, "%s", errUnclaimed)
 		return reconcile.Result{}, nil
 	}
-	hits, err := e.cloud.FindByName(ctx, s.droplet.Name)
+	room, err := e.cloud.ForCreate(accountOf(s.droplet), botOf(s.droplet))
+	if err != nil {
+		return e.troubled(s, err)
+	}
+	defer room.Release()
+	hits, err := room.FindByName(ctx, s.droplet.Name)
 	if err != nil {
 		return e.troubled(s, err)
 	}
@@ -55,12 +62,12 @@ func (e *existence) create(ctx context.Context, s *scope) (reconcile.Result, err
 		s.droplet.Status.Attempt = earlier
 		return reconcile.Result{}, err
 	}
-	return e.conclude(ctx, s)
+	return e.conclude(ctx, s, room)
 }
 
 // conclude sends the request that the stored intent announces, and stores what came of it.
-func (e *existence) conclude(ctx context.Context, s *scope) (reconcile.Result, error) {
-	instance, err := e.ask(ctx, s.droplet)
+func (e *existence) conclude(ctx context.Context, s *scope, room *budget.Room) (reconcile.Result, error) {
+	instance, err := e.ask(ctx, s.droplet, room)
 	switch {
 	case err == nil:
 		log.FromContext(ctx).Info("created instance", "instanceID", instance.ID)
@@ -78,7 +85,7 @@ func (e *existence) conclude(ctx context.Context, s *scope) (reconcile.Result, e
 
 // ask makes the one request, unless live reads show that it must not be made any more. An error before the request was
 // sent is as definite as a refusal.
-func (e *existence) ask(ctx context.Context, droplet *spawnv1.Droplet) (cloud.Instance, error) {
+func (e *existence) ask(ctx context.Context, droplet *spawnv1.Droplet, room *budget.Room) (cloud.Instance, error) {
 	if err := e.claimed(ctx, e.live, droplet); err != nil {
 		if errors.Is(err, errUnclaimed) {
 			return cloud.Instance{}, err
@@ -91,7 +98,7 @@ func (e *existence) ask(ctx context.Context, droplet *spawnv1.Droplet) (cloud.In
 	if age := e.clock.Since(droplet.Status.Attempt.StartedAt.Time); age > intentLife {
 		return cloud.Instance{}, notSent(fmt.Errorf("the intent is %s old", age.Round(time.Second)))
 	}
-	return e.cloud.Create(ctx, requestFor(droplet, e.fleet))
+	return room.Create(ctx, requestFor(droplet, e.fleet))
 }
 
 // claimed is errUnclaimed unless the Bot exists, stays, and names this Droplet as its machine.

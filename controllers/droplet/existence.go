@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/leadership"
 	"github.com/cedros-io/open-spawn/internal/status"
@@ -25,7 +26,7 @@ const soon = 10 * time.Millisecond
 type existence struct {
 	client    client.Client
 	live      client.Reader
-	cloud     cloud.Instances
+	cloud     *budget.Instances
 	inventory Fleet
 	clock     clock.PassiveClock
 	leader    leadership.Check
@@ -52,6 +53,9 @@ func (e *existence) Reconcile(ctx context.Context, s *scope) (reconcile.Result, 
 // that never came is also an error, so that tries back off by themselves.
 func (e *existence) troubled(s *scope, err error) (reconcile.Result, error) {
 	t := lookTroubleOf(err, s.now)
+	if isBudget(err) {
+		return e.outOfBudget(s, t)
+	}
 	if s.droplet.Status.InstanceID != 0 && status.IsTrue(s.droplet, spawnv1.ExistsCondition) &&
 		t.reason != spawnv1.CredentialsInvalidReason {
 		// The last verdict stands: not being able to ask is no news about the instance.

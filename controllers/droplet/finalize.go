@@ -51,7 +51,7 @@ func (f *finalize) Reconcile(ctx context.Context, s *scope) (reconcile.Result, e
 // gone.
 func (f *finalize) destroy(ctx context.Context, s *scope) (reconcile.Result, error) {
 	id := s.droplet.Status.InstanceID
-	instance, err := f.cloud.Get(ctx, id)
+	instance, err := f.urgent(s.droplet).Get(ctx, id)
 	switch {
 	case cloud.IsNotFound(err) && s.droplet.Status.DestroyRequestedAt == nil && f.mayBeNewborn(s):
 		s.exists(status.Unknown, spawnv1.InstanceNotVisibleReason,
@@ -69,7 +69,7 @@ func (f *finalize) destroy(ctx context.Context, s *scope) (reconcile.Result, err
 	if asked != nil && s.now.Sub(asked.Time) < destroyAgain {
 		return reconcile.Result{RequeueAfter: goneCheck}, nil
 	}
-	if err := cloud.IgnoreNotFound(f.cloud.Delete(ctx, id)); err != nil {
+	if err := cloud.IgnoreNotFound(f.urgent(s.droplet).Delete(ctx, id)); err != nil {
 		s.exists(status.True, spawnv1.DestroyingReason, "instance %d is not destroyed yet: %s",
 			id, lookTroubleOf(err, s.now).message)
 		return f.troubled(s, err)
@@ -95,7 +95,7 @@ func (f *finalize) notOurs(s *scope, instance cloud.Instance) (reconcile.Result,
 
 // confirm lets the Droplet go when no instance bears its name. One that does is a duplicate of a lost reply.
 func (f *finalize) confirm(ctx context.Context, s *scope) (reconcile.Result, error) {
-	hits, err := f.cloud.FindByName(ctx, s.droplet.Name)
+	hits, err := f.urgent(s.droplet).FindByName(ctx, s.droplet.Name)
 	if err != nil {
 		return f.troubled(s, err)
 	}

@@ -38,12 +38,10 @@ const (
 // observe looks after an instance whose id is known: from the last pass over the fleet when that can tell, and by
 // asking for this one instance while it boots or when it is missing.
 func (e *existence) observe(ctx context.Context, s *scope) (reconcile.Result, error) {
-	if !isBooting(s.droplet) {
-		if done := e.fromPass(s); done {
-			return e.thinOut(ctx, s)
-		}
+	if done := e.fromPass(s); done {
+		return e.thinOut(ctx, s)
 	}
-	instance, err := e.cloud.Get(ctx, s.droplet.Status.InstanceID)
+	instance, err := e.cloud.For(accountOf(s.droplet), botOf(s.droplet)).Get(ctx, s.droplet.Status.InstanceID)
 	if cloud.IsNotFound(err) {
 		return e.missing(ctx, s)
 	}
@@ -55,8 +53,9 @@ func (e *existence) observe(ctx context.Context, s *scope) (reconcile.Result, er
 }
 
 // fromPass reads the instance from the last pass over the fleet. It is false when the pass should have shown it and did
-// not, or when nobody has looked since the spec changed. What is recorded stands when there is no pass yet, or one from
-// before what is recorded: an instance that has booted is never new again.
+// not, while the instance boots, unless the pass has seen it booted, and when nobody has looked since the spec changed.
+// What is recorded stands when there is no pass yet, or one from before what is recorded: an instance that has booted is
+// never new again.
 func (e *existence) fromPass(s *scope) bool {
 	pass, ok := e.inventory.Latest()
 	if ok {
@@ -69,7 +68,7 @@ func (e *existence) fromPass(s *scope) bool {
 			return false
 		}
 	}
-	if !speaksOfSpec(s.droplet) {
+	if isBooting(s.droplet) || !speaksOfSpec(s.droplet) {
 		return false
 	}
 	s.keep(spawnv1.ExistsCondition)

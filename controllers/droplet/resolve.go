@@ -25,7 +25,7 @@ func (e *existence) resolve(ctx context.Context, s *scope) (reconcile.Result, er
 	if wait := lookIn(attempt, e.settle, s.now); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
-	hits, err := e.cloud.FindByName(ctx, s.droplet.Name)
+	hits, err := e.urgent(s.droplet).FindByName(ctx, s.droplet.Name)
 	if err != nil {
 		return e.troubled(s, err)
 	}
@@ -84,7 +84,7 @@ func (e *existence) destroySurplus(ctx context.Context, s *scope, id int64) (boo
 	if id == s.droplet.Status.InstanceID {
 		return true, nil
 	}
-	instance, err := e.cloud.Get(ctx, id)
+	instance, err := e.urgent(s.droplet).Get(ctx, id)
 	if cloud.IsNotFound(err) {
 		return true, nil
 	}
@@ -95,7 +95,7 @@ func (e *existence) destroySurplus(ctx context.Context, s *scope, id int64) (boo
 		return false, nil
 	}
 	log.FromContext(ctx).Info("destroying surplus instance", "instanceID", id)
-	if err := cloud.IgnoreNotFound(e.cloud.Delete(ctx, id)); err != nil {
+	if err := cloud.IgnoreNotFound(e.urgent(s.droplet).Delete(ctx, id)); err != nil {
 		return false, fmt.Errorf("destroying surplus instance %d: %w", id, err)
 	}
 	return true, nil

@@ -72,7 +72,7 @@ func troubleOf(err error, now time.Time) trouble {
 	case cloud.Throttled:
 		wait := cmp.Or(max(cloud.RetryAfter(err), 0), throttlePause)
 		return trouble{spawnv1.ThrottledReason,
-			fmt.Sprintf("DigitalOcean asks us to slow down; next try at %s", clockTime(now.Add(wait))), wait}
+			fmt.Sprintf("%s; next try at %s", throttledBy(err), clockTime(now.Add(wait).Round(time.Second))), wait}
 	case cloud.Exhausted:
 		return trouble{spawnv1.QuotaExceededReason,
 			fmt.Sprintf("DigitalOcean: %s; next try at %s", message, clockTime(now.Add(quotaPause))), quotaPause}
@@ -85,6 +85,14 @@ func troubleOf(err error, now time.Time) trouble {
 	case cloud.Unavailable:
 	}
 	return trouble{spawnv1.CloudUnavailableReason, message + "; trying again", unsentPause}
+}
+
+// throttledBy says who holds us back: DigitalOcean, or our own budget, which has words for why.
+func throttledBy(err error) string {
+	if isBudget(err) {
+		return cloud.Message(err)
+	}
+	return "DigitalOcean asks us to slow down"
 }
 
 func clockTime(t time.Time) string { return t.UTC().Format("15:04:05 MST") }

@@ -56,7 +56,7 @@ func TestANeighbourFreezesANewFleetUntilItIsAcknowledged(t *testing.T) {
 	}
 }
 
-func TestALostRecordIsWrittenAnewWhereTheFleetIsProvablyOurs(t *testing.T) {
+func TestALostRecordIsWrittenAnewWhereInstancesBearTheFleetsTag(t *testing.T) {
 	p := newPost(t, unrecorded, asItsCluster)
 	p.plant(p.ClusterUID())
 	p.plant("somebody-else")
@@ -66,15 +66,18 @@ func TestALostRecordIsWrittenAnewWhereTheFleetIsProvablyOurs(t *testing.T) {
 	}
 }
 
-func TestAFleetIdThatSomebodyHasChosenProvesNothing(t *testing.T) {
-	p := newPost(t, unrecorded)
-	p.plant(testenv.Fleet)
-	p.wantFrozen(spawnv1.FleetOfAnotherClusterReason, false)
-	after := newPostIn(t, p.Env, func(_ *testenv.Env, o *fleet.Options) { o.TakeOver = true })
-	after.wantFree()
-	if after.FleetRecord()["clusterUID"] != p.ClusterUID() {
-		t.Errorf("the record is %v", after.FleetRecord())
+func TestARecordOfAnotherFleetIsReplacedOnlyWhereThatLosesNothing(t *testing.T) {
+	e := testenv.New(t)
+	other := func(data map[string]string) { data["fleetID"] = "another" }
+	e.GivenFleetRecord(other)
+	newPostIn(t, e).wantFree()
+	if e.FleetRecord()["fleetID"] != testenv.Fleet {
+		t.Errorf("the record is %v, want it to be of the fleet this manager runs as", e.FleetRecord())
 	}
+	e.GivenBot("scout", "acme", nil)
+	e.Settle()
+	e.GivenFleetRecord(other)
+	newPostIn(t, e).wantFrozen(spawnv1.FleetRecordInvalidReason, true)
 }
 
 func TestACopyOfTheRecordInAnotherClusterFreezesUntilTakenOver(t *testing.T) {

@@ -181,9 +181,13 @@ func (i *Inventory) fail(ctx context.Context, err error) {
 	news := i.failing == nil
 	i.failing = err
 	i.mu.Unlock()
-	if news {
-		log.FromContext(ctx).WithName("inventory").Error(err, "fleet cannot be listed; the last complete pass stays",
-			"tag", i.tag, "kind", cloud.KindOf(err).String())
+	logger := log.FromContext(ctx).WithName("inventory").WithValues("tag", i.tag)
+	switch kind := cloud.KindOf(err); {
+	case !news:
+	case kind == cloud.Throttled: // it is as planned, and says when it goes on
+		logger.Info("fleet is not listed for now; the last complete pass stays", "why", cloud.Message(err))
+	default:
+		logger.Error(err, "fleet cannot be listed; the last complete pass stays", "kind", kind.String())
 	}
 }
 

@@ -11,25 +11,53 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/cedros-io/open-spawn/internal/budget"
+	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
 	"github.com/cedros-io/open-spawn/internal/fleet"
 	"github.com/cedros-io/open-spawn/internal/tokenfile"
 	"github.com/cedros-io/open-spawn/internal/version"
 )
 
-// newGuard connects to DigitalOcean through the fleet's guard, which starts with the controllers. It also gives the
-// fleet id.
-func newGuard(ctx context.Context, mgr ctrl.Manager, o Options) (*fleet.Guard, string, error) {
+// connection is DigitalOcean as the controllers may use it: behind the one budget that they share, and behind that the
+// fleet's guard.
+type connection struct {
+	fleet string
+	guard *fleet.Guard
+	cloud *budget.Instances
+}
+
+// connect connects to DigitalOcean through the fleet's guard, which starts with the controllers, and through the budget.
+func connect(ctx context.Context, mgr ctrl.Manager, o Options) (connection, error) {
+	token, err := tokenfile.Open(o.Settings.DigitalOceanTokenFile, o.Clock)
+	if err != nil {
+		return connection{}, fmt.Errorf("--digitalocean-token-file: %w", err)
+	}
+	calls := budget.New(budget.Options{
+		PerMinute: o.Settings.DigitalOceanCallsPerMinute, Token: token.Token, Clock: o.Clock,
+	})
+	if !o.Embedded {
+		if err := metrics.Registry.Register(calls); err != nil {
+			return connection{}, fmt.Errorf("registering budget metrics: %w", err)
+		}
+	}
+	guard, fleetID, err := newGuard(ctx, mgr, o, token.Token, calls.Observe)
+	if err != nil {
+		return connection{}, err
+	}
+	return connection{fleetID, guard, budget.NewInstances(calls, guard)}, nil
+}
+
+// newGuard is the fleet's guard, with the fleet id that it found.
+func newGuard(
+	ctx context.Context, mgr ctrl.Manager, o Options, token func() string, observe func(cloud.Answer),
+) (*fleet.Guard, string, error) {
 	namespace := o.Settings.LeaderElectionNamespace
 	who, err := fleet.Identify(ctx, mgr.GetAPIReader(), namespace, o.Settings.FleetID)
 	if err != nil {
 		return nil, "", err
 	}
-	token, err := tokenfile.Open(o.Settings.DigitalOceanTokenFile, o.Clock)
-	if err != nil {
-		return nil, "", fmt.Errorf("--digitalocean-token-file: %w", err)
-	}
-	dial := dialer(o)
+	dial := dialer(o, observe)
 	if _, err := dial(""); err != nil { // the settings are noticed now, and the token at the first call
 		return nil, "", err
 	}
@@ -41,7 +69,7 @@ func newGuard(ctx context.Context, mgr ctrl.Manager, o Options) (*fleet.Guard, s
 		return nil, "", fmt.Errorf("building a client for the fleet record: %w", err)
 	}
 	guard := fleet.New(fleet.Options{
-		Token: token.Token, Dial: dial, API: live, Namespace: namespace, Identity: who,
+		Token: token, Dial: dial, API: live, Namespace: namespace, Identity: who,
 		NewFleet: o.Settings.NewFleet, TakeOver: o.Settings.TakeOver,
 		Recorder: mgr.GetEventRecorder("fleet"), Clock: o.Clock,
 	})
@@ -57,9 +85,10 @@ func newGuard(ctx context.Context, mgr ctrl.Manager, o Options) (*fleet.Guard, s
 }
 
 // dialer connects with one token for good. All connections share a transport, and so their sockets.
-func dialer(o Options) func(token string) (fleet.Cloud, error) {
+func dialer(o Options, observe func(cloud.Answer)) func(token string) (fleet.Cloud, error) {
 	do := digitalocean.Options{
-		BaseURL: o.Settings.DigitalOceanURL, UserAgent: "open-spawn/" + version.Version(), Clock: o.Clock,
+		BaseURL: o.Settings.DigitalOceanURL, UserAgent: "open-spawn/" + version.Version(),
+		Observe: observe, Clock: o.Clock,
 	}
 	do.Transport = digitalocean.NewTransport(do)
 	if !o.Embedded {

@@ -79,12 +79,12 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)
 	}
-	api, fleet, err := newGuard(ctx, mgr, o)
+	do, err := connect(ctx, mgr, o)
 	if err != nil {
 		return nil, err
 	}
 	passes := inventory.New(inventory.Options{
-		Lister: api, Tag: identity.FleetTag(fleet), Interval: o.InventoryInterval, Clock: o.Clock,
+		Lister: do.cloud.For("", ""), Tag: identity.FleetTag(do.fleet), Interval: o.InventoryInterval, Clock: o.Clock,
 	})
 	if !o.Embedded {
 		if err := metrics.Registry.Register(passes); err != nil {
@@ -92,13 +92,13 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 		}
 	}
 	err = controllers.Register(ctx, mgr, controllers.Options{
-		Cloud: api, Freeze: api, Inventory: passes, Clock: o.Clock, Leader: election.check(mgr.GetAPIReader(), o.Clock),
-		Fleet: fleet, SettleWindow: o.Settings.SettleWindow,
+		Cloud: do.cloud, Freeze: do.guard, Inventory: passes, Clock: o.Clock,
+		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
 	})
 	if err != nil {
 		return nil, err
 	}
-	o.Logger.Info("starting", "version", version.Version(), "fleet", fleet, "identity", election.identity)
+	o.Logger.Info("starting", "version", version.Version(), "fleet", do.fleet, "identity", election.identity)
 	return mgr, addProbes(mgr)
 }
 

@@ -25,6 +25,8 @@ type Manager struct {
 	DigitalOceanURL string
 	// DigitalOceanTokenFile holds the token; it is read again when it changes.
 	DigitalOceanTokenFile string
+	// DigitalOceanCallsPerMinute is how many calls we may make in a minute, of the 250 that DigitalOcean allows.
+	DigitalOceanCallsPerMinute int
 	// FleetID tells this installation's instances from those of others; empty means the uid of namespace kube-system.
 	FleetID string
 	// NewFleet says that the instances of other fleets in the team are neighbours.
@@ -51,6 +53,10 @@ type Manager struct {
 const (
 	// defaultSettleWindow is above every timeout on the way, about 100 s at the edge, and every list lag seen.
 	defaultSettleWindow = 5 * time.Minute
+	// defaultCallsPerMinute leaves a fifth of DigitalOcean's 250 to others, and to calls that arrive late.
+	defaultCallsPerMinute = 200
+	// minCallsPerMinute is what a small fleet needs: passes, a create, and something left for what destroys.
+	minCallsPerMinute = 20
 	// minSettleWindow leaves the six looks of a resolve a second apart at least; it is for tests against a simulator.
 	minSettleWindow = time.Second
 )
@@ -69,6 +75,8 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 	fs.StringVar(&o.DigitalOceanURL, "digitalocean-url", "", "URL of the DigitalOcean API; unset means DigitalOcean")
 	fs.StringVar(&o.DigitalOceanTokenFile, "digitalocean-token-file", "",
 		"file with the DigitalOcean token, read again when it changes (required)")
+	fs.IntVar(&o.DigitalOceanCallsPerMinute, "digitalocean-calls-per-minute", defaultCallsPerMinute,
+		"calls to DigitalOcean in a minute; it allows 250 to a token, and others may share it")
 	fs.StringVar(&o.FleetID, "fleet-id", "",
 		"name that tells this fleet's instances from others'; unset means the uid of namespace kube-system")
 	fs.BoolVar(&o.NewFleet, "new-fleet", false,
@@ -107,6 +115,9 @@ func (o Manager) validate() error {
 	}
 	if o.SettleWindow < minSettleWindow {
 		return fmt.Errorf("--settle-window %s is below %s", o.SettleWindow, minSettleWindow)
+	}
+	if o.DigitalOceanCallsPerMinute < minCallsPerMinute {
+		return fmt.Errorf("--digitalocean-calls-per-minute %d is below %d", o.DigitalOceanCallsPerMinute, minCallsPerMinute)
 	}
 	if !slices.Contains([]string{"error", "info", "debug"}, o.LogLevel) {
 		return fmt.Errorf("--log-level %q: use error, info or debug", o.LogLevel)

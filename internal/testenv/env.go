@@ -29,6 +29,8 @@ const (
 	Fleet = "test-fleet"
 	// SettleWindow is the settle window of every test, on the fake clock.
 	SettleWindow = 5 * time.Minute
+	// plentyPerMinute is more calls than a test makes without moving the clock.
+	plentyPerMinute = 1_000_000
 )
 
 // Env is the world of one test: its own simulator, clock and namespace on the package's API server. Tests of one
@@ -48,6 +50,9 @@ type Env struct {
 	Manager *Incarnation
 	// NewFleet and TakeOver are the manager's flags of these names, from its next life on.
 	NewFleet, TakeOver bool
+	// CallsPerMinute is what the next life of the manager may spend. It is far above what any test needs, so that only
+	// those tests meet the budget that set it, and Restart.
+	CallsPerMinute int
 	// MayHaveTwo is set by tests that plant or lose instances on purpose, to allow a Bot two live ones for a while.
 	MayHaveTwo bool
 
@@ -75,6 +80,7 @@ func New(t *testing.T, options ...func(*dosim.Options)) *Env {
 	e := &Env{
 		Client: kube, Clock: clock, Cloud: sim, SimulatorURL: server.URL, Namespace: "test-" + rand.String(8),
 		t: t, conformance: conformance.FromEnv(t), token: "token-1",
+		CallsPerMinute: plentyPerMinute,
 	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.Namespace}}
 	e.must(kube.Create(t.Context(), namespace), "creating the namespace")

@@ -17,6 +17,7 @@ import (
 	"github.com/cedros-io/open-spawn/controllers/account"
 	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/controllers/droplet"
+	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
 	"github.com/cedros-io/open-spawn/internal/fleet"
 	"github.com/cedros-io/open-spawn/internal/identity"
@@ -38,6 +39,8 @@ type Incarnation struct {
 	Inventory *inventory.Inventory
 	// Guard stands between this life and the cloud.
 	Guard *fleet.Guard
+	// Budget is what this life may spend.
+	Budget *budget.Budget
 	// Events are the events it has recorded.
 	Events *events.FakeRecorder
 	// Before and After are called for every request to the API server or the cloud, when set.
@@ -62,13 +65,17 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &gate{i, next} })
 	kube, err := client.New(config, client.Options{Scheme: manager.Scheme()})
 	e.must(err, "building a client")
+	i.Budget = budget.New(budget.Options{PerMinute: e.CallsPerMinute, Token: e.Token, Clock: e.Clock, Jitter: noJitter})
 	do := digitalocean.Options{
-		BaseURL: e.SimulatorURL, Timeout: cloudTimeout, CreateTimeout: cloudTimeout, Clock: e.Clock,
+		BaseURL: e.SimulatorURL, Timeout: cloudTimeout, CreateTimeout: cloudTimeout, Observe: i.Budget.Observe,
+		Clock: e.Clock,
 	}
 	do.Transport = &gate{i, e.conformance.Wrap(digitalocean.NewTransport(do))}
 	i.Guard = e.newGuard(kube, do, i.Events)
-	api := i.Guard
-	i.Inventory = inventory.New(inventory.Options{Lister: api, Tag: identity.FleetTag(Fleet), Clock: e.Clock})
+	spends := budget.NewInstances(i.Budget, i.Guard)
+	i.Inventory = inventory.New(inventory.Options{
+		Lister: spends.For("", ""), Tag: identity.FleetTag(Fleet), Clock: e.Clock,
+	})
 	i.accounts = reconcile.AsReconciler(kube, account.NewController(account.Options{
 		Client: kube, Clock: e.Clock, Recorder: i.Events,
 	}))
@@ -76,7 +83,7 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 		Client: kube, Live: kube, Inventory: i.Inventory, Clock: e.Clock, Recorder: i.Events, Fleet: Fleet,
 	}))
 	i.droplets = reconcile.AsReconciler(kube, droplet.NewController(droplet.Options{
-		Client: kube, Live: kube, Cloud: api, Freeze: i.Guard, Inventory: i.Inventory, Clock: e.Clock, Leader: leader,
+		Client: kube, Live: kube, Cloud: spends, Freeze: i.Guard, Inventory: i.Inventory, Clock: e.Clock, Leader: leader,
 		Recorder: i.Events, Fleet: Fleet, SettleWindow: SettleWindow,
 	}))
 	return i
@@ -85,6 +92,9 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 // cloudTimeout is short, so that a test of a hanging cloud is quick, and long enough for an answer on a busy machine.
 // It is real time, like every deadline of a call.
 const cloudTimeout = 2 * time.Second
+
+// noJitter makes pauses as long as they are told.
+func noJitter(time.Duration) time.Duration { return 0 }
 
 // gate stands under an incarnation's clients.
 type gate struct {

@@ -18,6 +18,8 @@ import (
 	"github.com/digitalocean/godo"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
+
+	"github.com/cedros-io/open-spawn/internal/cloud"
 )
 
 const (
@@ -52,6 +54,9 @@ type Options struct {
 	Transport http.RoundTripper
 	// Metrics is where the metrics are registered; nil means nowhere.
 	Metrics prometheus.Registerer
+	// Observe, when set, is told what each answer says about the rate limit. It must be fast and safe for concurrent
+	// use.
+	Observe func(cloud.Answer)
 	// Clock times requests and reads rate limits; nil means the real one. Deadlines are the runtime's.
 	Clock clock.PassiveClock
 }
@@ -78,7 +83,7 @@ func Connect(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registering cloud metrics: %w", err)
 	}
-	observed := &observer{next: o.Transport, meters: meters, clock: o.Clock}
+	observed := &observer{next: o.Transport, meters: meters, observe: o.Observe, clock: o.Clock}
 	api := godo.NewClient(&http.Client{
 		Transport: &authorizer{next: observed, token: o.Token},
 		// A redirected POST would be a second POST, and a redirected token would be a leaked one.

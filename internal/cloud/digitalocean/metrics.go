@@ -8,9 +8,12 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
+
+	"github.com/cedros-io/open-spawn/internal/cloud"
 )
 
 // meters are the metrics of the API. Their labels are bounded: ids, names and tags are in none.
@@ -63,6 +66,7 @@ func register[C prometheus.Collector](registry prometheus.Registerer, collector 
 type observer struct {
 	next     http.RoundTripper
 	meters   *meters
+	observe  func(cloud.Answer)
 	clock    clock.PassiveClock
 	basePath string
 }
@@ -75,7 +79,7 @@ func (o *observer) RoundTrip(request *http.Request) (*http.Response, error) {
 	o.meters.duration.WithLabelValues(route).Observe(o.clock.Since(start).Seconds())
 	if err == nil {
 		code = strconv.Itoa(response.StatusCode)
-		o.limits(response.Header)
+		o.limits(response)
 		if x := exchangeOf(request); x != nil {
 			x.keep(response)
 		}
@@ -84,10 +88,37 @@ func (o *observer) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-func (o *observer) limits(header http.Header) {
-	if remaining, err := strconv.Atoi(header.Get("Ratelimit-Remaining")); err == nil {
+func (o *observer) limits(response *http.Response) {
+	if remaining, err := strconv.Atoi(response.Header.Get("Ratelimit-Remaining")); err == nil {
 		o.meters.remaining.WithLabelValues().Set(float64(remaining))
 	}
+	if o.observe != nil {
+		o.observe(limitsOf(response, o.clock.Now()))
+	}
+}
+
+// maxCount bounds what a header can make anybody believe.
+const maxCount = 1_000_000
+
+// limitsOf reads the headers of the rate limit. Of two numbers that make no sense together, neither is believed.
+func limitsOf(response *http.Response, now time.Time) cloud.Answer {
+	header := response.Header
+	told := cloud.Answer{
+		Status:     response.StatusCode,
+		RetryAfter: min(retryAfter(header.Get("Retry-After"), now), maxPause),
+	}
+	limit, limitErr := strconv.Atoi(header.Get("Ratelimit-Limit"))
+	remaining, remainingErr := strconv.Atoi(header.Get("Ratelimit-Remaining"))
+	if limitErr == nil && remainingErr == nil && 0 <= remaining && remaining <= limit && limit <= maxCount {
+		told.Limit, told.Remaining = limit, remaining
+	}
+	if reset, err := strconv.ParseInt(header.Get("Ratelimit-Reset"), 10, 64); err == nil && reset > 0 {
+		told.Reset = time.Unix(reset, 0)
+		if latest := now.Add(maxPause); told.Reset.After(latest) {
+			told.Reset = latest
+		}
+	}
+	return told
 }
 
 // route is the request's place in the API with the ids taken out.

@@ -1,0 +1,167 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package budget
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/cedros-io/open-spawn/internal/cloud"
+)
+
+// pageSize is how many instances one call lists.
+const pageSize = 200
+
+// Instances puts a Budget before a cloud. A call that it refuses fails with a cloud.Error of kind Throttled, which is
+// definite, as nothing was sent, and which says when to try again.
+type Instances struct {
+	budget *Budget
+	next   cloud.Instances
+	pages  atomic.Int64 // of the last list by tag
+}
+
+// NewInstances puts a Budget before a cloud.
+func NewInstances(b *Budget, next cloud.Instances) *Instances {
+	return &Instances{budget: b, next: next}
+}
+
+// For is the cloud as a bot of an account may use it: looking by name and creating are Act, destroying is Destroy, and
+// reading is Read. Without account and bot it is the fleet's.
+func (i *Instances) For(account, bot string) cloud.Instances {
+	return &view{instances: i, account: account, bot: bot, look: Act, read: Read}
+}
+
+// ForDestroy is the cloud for resolving a lost reply, destroying, and confirming that nothing is left: everything is of
+// class Destroy.
+func (i *Instances) ForDestroy(account, bot string) cloud.Instances {
+	return &view{instances: i, account: account, bot: bot, look: Destroy, read: Destroy}
+}
+
+// ForCreate takes room for one look by name and one create together, so that an intent to create is stored only if the
+// request can be sent at once. The caller releases the Room, whatever came of it.
+func (i *Instances) ForCreate(account, bot string) (*Room, error) {
+	const lookAndCreate = 2
+	permit, refusal := i.budget.Admit(Request{
+		Class: Act, Account: account, Bot: bot, Cost: lookAndCreate, Creates: true,
+	})
+	if refusal != nil {
+		return nil, throttled("creating instance", refusal)
+	}
+	return &Room{instances: i, permit: permit}, nil
+}
+
+// Room is room for one look by name and one create.
+type Room struct {
+	instances *Instances
+	permit    *Permit
+}
+
+// FindByName is cloud.Instances.FindByName.
+func (r *Room) FindByName(ctx context.Context, name string) ([]cloud.Instance, error) {
+	found, err := r.instances.next.FindByName(ctx, name)
+	r.permit.Report(1, err)
+	return found, err
+}
+
+// Create is cloud.Instances.Create. It is refused if the cloud has asked for a pause, or gone down, since the room was
+// taken.
+func (r *Room) Create(ctx context.Context, request cloud.InstanceRequest) (cloud.Instance, error) {
+	if refusal := r.permit.stopped(); refusal != nil {
+		return cloud.Instance{}, throttled("creating instance", refusal)
+	}
+	created, err := r.instances.next.Create(ctx, request)
+	r.permit.Report(1, err)
+	r.instances.made(r.permit.request.Bot, err)
+	return created, err
+}
+
+// Release gives back the room that was not used.
+func (r *Room) Release() { r.permit.Cancel() }
+
+// made counts a machine unless it is certain that there is none.
+func (i *Instances) made(bot string, err error) {
+	if !cloud.IsDefinite(err) {
+		i.budget.operated(bot, 0)
+	}
+}
+
+// view is the cloud for one bot.
+type view struct {
+	instances    *Instances
+	account, bot string
+	look, read   Class
+}
+
+func (v *view) request(class Class, cost int) Request {
+	return Request{Class: class, Account: v.account, Bot: v.bot, Cost: cost}
+}
+
+// Create implements cloud.Instances.
+func (v *view) Create(ctx context.Context, request cloud.InstanceRequest) (cloud.Instance, error) {
+	wanted := v.request(Act, 1)
+	wanted.Creates = true
+	created, err := spend(v, wanted, "creating instance", func() (cloud.Instance, error) {
+		created, err := v.instances.next.Create(ctx, request)
+		v.instances.made(v.bot, err)
+		return created, err
+	})
+	return created, err
+}
+
+// Get implements cloud.Instances.
+func (v *view) Get(ctx context.Context, id int64) (cloud.Instance, error) {
+	return spend(v, v.request(v.read, 1), "reading instance", func() (cloud.Instance, error) {
+		return v.instances.next.Get(ctx, id)
+	})
+}
+
+// FindByName implements cloud.Instances.
+func (v *view) FindByName(ctx context.Context, name string) ([]cloud.Instance, error) {
+	return spend(v, v.request(v.look, 1), "finding instances by name", func() ([]cloud.Instance, error) {
+		return v.instances.next.FindByName(ctx, name)
+	})
+}
+
+// ListByTag implements cloud.Instances. It is charged as many pages as the last list had: the first is charged one, and
+// what it takes beyond that is seen in the headers.
+func (v *view) ListByTag(ctx context.Context, tag string) ([]cloud.Instance, error) {
+	pages := max(1, int(v.instances.pages.Load()))
+	return spend(v, v.request(v.read, pages), "listing instances by tag", func() ([]cloud.Instance, error) {
+		found, err := v.instances.next.ListByTag(ctx, tag)
+		if err == nil {
+			v.instances.pages.Store(int64(len(found)+pageSize-1) / pageSize)
+		}
+		return found, err
+	})
+}
+
+// Delete implements cloud.Instances.
+func (v *view) Delete(ctx context.Context, id int64) error {
+	_, err := spend(v, v.request(Destroy, 1), "destroying instance", func() (struct{}, error) {
+		err := v.instances.next.Delete(ctx, id)
+		if err == nil {
+			v.instances.budget.operated(v.bot, id)
+		}
+		return struct{}{}, err
+	})
+	return err
+}
+
+// spend makes a call if the budget admits it.
+func spend[T any](v *view, r Request, op string, call func() (T, error)) (T, error) {
+	permit, refusal := v.instances.budget.Admit(r)
+	if refusal != nil {
+		var none T
+		return none, throttled(op, refusal)
+	}
+	result, err := call()
+	permit.Report(r.Cost, err)
+	return result, err
+}
+
+func throttled(op string, refusal *Refusal) error {
+	return &cloud.Error{
+		Kind: cloud.Throttled, Op: op, Message: refusal.Reason.Sentence(), RetryAfter: refusal.Wait,
+	}
+}
