@@ -35,6 +35,16 @@ const (
 	WaitingForInstanceReason = "WaitingForInstance"
 	// ReplacingMachineReason: the earlier machine is being destroyed before the next one is created. (Reconciling)
 	ReplacingMachineReason = "ReplacingMachine"
+	// HibernatingReason: a snapshot of the machine is taken, and the machine destroyed once there is one. (Reconciling)
+	HibernatingReason = "Hibernating"
+	// HibernatedReason: there is no machine, and a snapshot to restore it from. (Ready)
+	HibernatedReason = "Hibernated"
+	// PausedReason: the machine is off because the Bot is Paused. (Ready)
+	PausedReason = "Paused"
+	// SnapshotLostReason: the Bot is to be restored and its snapshot does not exist any more. (Stalled)
+	SnapshotLostReason = "SnapshotLost"
+	// BotAbsentReason: that of the event which says that a Droplet is deleted because its Bot does not exist.
+	BotAbsentReason = "BotAbsent"
 	// NameTakenReason: the Bot's machine name belongs to another Bot's Droplet. (Stalled)
 	NameTakenReason = "NameTaken"
 )
@@ -44,6 +54,9 @@ const (
 	// ReplaceRequiredReason: the machine differs in something that only another machine can have; set redeployAt.
 	// (Stalled)
 	ReplaceRequiredReason = "ReplaceRequired"
+	// RedeployBlockedReason: spec.redeployAt has come, and the machine is kept, because the one that spec.machine asks for
+	// could not be had; the message says why. (Stalled)
+	RedeployBlockedReason = "RedeployBlocked"
 	// WaitingForMachineReason: there is no machine to compare yet. (Reconciling)
 	WaitingForMachineReason = "WaitingForMachine"
 )

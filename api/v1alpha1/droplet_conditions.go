@@ -31,6 +31,12 @@ const (
 	InstanceNotVisibleReason = "InstanceNotVisible"
 	// InstanceLostReason: the instance is gone behind our back: not found twice, at least 30 s apart. (Reconciling)
 	InstanceLostReason = "InstanceLost"
+	// WaitingForFirewallReason: the fleet's firewall is not in place, and no instance is created without it.
+	// (Reconciling)
+	WaitingForFirewallReason = "WaitingForFirewall"
+	// MassDestructionReason: so many machines were about to be destroyed at once without their Bots being deleted that
+	// it waits for a person; the message says what to do. (Stalled)
+	MassDestructionReason = "MassDestruction"
 	// MassLossReason: so many instances went missing at once that it is taken for our own blindness; nothing is
 	// replaced. (Stalled)
 	MassLossReason = "MassLoss"
@@ -52,7 +58,14 @@ const (
 	PoweredOffReason = "PoweredOff"
 	// BootingReason: the instance is new and not active yet. (Reconciling)
 	BootingReason = "Booting"
-	// PowerDiffersReason: the instance's power is not what spec.powerState asks for. (Stalled)
+	// PoweringOnReason: the instance is off and is being powered on. (Reconciling)
+	PoweringOnReason = "PoweringOn"
+	// PoweringOffReason: the instance is on and is being shut down, or its power cut. (Reconciling)
+	PoweringOffReason = "PoweringOff"
+	// PowerFailedReason: DigitalOcean could not power it on or off; the message has its words and the time of the next
+	// try. (Reconciling)
+	PowerFailedReason = "PowerFailed"
+	// PowerDiffersReason: the instance is in a state that no power action mends, such as archive. (Stalled)
 	PowerDiffersReason = "PowerDiffers"
 )
 
@@ -64,6 +77,17 @@ const AsSpecifiedCondition = "AsSpecified"
 const (
 	// AsSpecifiedReason: nothing differs.
 	AsSpecifiedReason = "AsSpecified"
+	// ResizingReason: the instance is off, or on its way there, to be given spec.size. (Reconciling)
+	ResizingReason = "Resizing"
+	// SizeRefusedReason: the machine cannot have spec.size, in the message's words; it stays as it was. (Stalled)
+	SizeRefusedReason = "SizeRefused"
+	// SnapshottingReason: a snapshot of the instance is being taken. (Reconciling)
+	SnapshottingReason = "Snapshotting"
+	// SnapshotFailedReason: the snapshot could not be taken; it is tried again, and nothing is destroyed before there is
+	// one. (Stalled)
+	SnapshotFailedReason = "SnapshotFailed"
+	// RepairingReason: somebody has changed the instance's name or tags, and they are being put back. (Reconciling)
+	RepairingReason = "Repairing"
 	// InstanceDiffersReason: the message says in what the instance differs. (Stalled)
 	InstanceDiffersReason = "InstanceDiffers"
 )

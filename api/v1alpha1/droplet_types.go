@@ -19,8 +19,8 @@ const (
 	PowerOff PowerState = "Off"
 )
 
-// DropletSpec is all that is needed to create and destroy one instance. Only powerState, size and deletionPolicy may be
-// changed; any other difference needs another Droplet.
+// DropletSpec is all that is needed to create and destroy one instance. Only powerState, size, snapshot and
+// deletionPolicy may be changed; any other difference needs another Droplet.
 // +kubebuilder:validation:XValidation:rule="has(self.image) != has(self.snapshotID)",message="set exactly one of image and snapshotID",fieldPath=".image"
 // +kubebuilder:validation:XValidation:rule="has(self.image) == has(oldSelf.image) && (!has(self.image) || self.image == oldSelf.image)",message="a Droplet is one machine: image cannot be changed",fieldPath=".image"
 // +kubebuilder:validation:XValidation:rule="has(self.snapshotID) == has(oldSelf.snapshotID) && (!has(self.snapshotID) || self.snapshotID == oldSelf.snapshotID)",message="a Droplet is one machine: snapshotID cannot be changed",fieldPath=".snapshotID"
@@ -28,6 +28,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.sshKeys) == has(oldSelf.sshKeys) && (!has(self.sshKeys) || self.sshKeys == oldSelf.sshKeys)",message="a Droplet is one machine: sshKeys cannot be changed",fieldPath=".sshKeys"
 // +kubebuilder:validation:XValidation:rule="has(self.vpcUUID) == has(oldSelf.vpcUUID) && (!has(self.vpcUUID) || self.vpcUUID == oldSelf.vpcUUID)",message="a Droplet is one machine: vpcUUID cannot be changed",fieldPath=".vpcUUID"
 // +kubebuilder:validation:XValidation:rule="has(self.tags) == has(oldSelf.tags) && (!has(self.tags) || self.tags == oldSelf.tags)",message="a Droplet is one machine: tags cannot be changed",fieldPath=".tags"
+// +kubebuilder:validation:XValidation:rule="has(self.packages) == has(oldSelf.packages) && (!has(self.packages) || self.packages == oldSelf.packages)",message="a Droplet is one machine: packages cannot be changed",fieldPath=".packages"
 type DropletSpec struct {
 	// botRef names the Bot whose machine this is, in the same namespace.
 	// +required
@@ -102,9 +103,22 @@ type DropletSpec struct {
 	// +kubebuilder:validation:items:MaxLength=200
 	Tags []string `json:"tags,omitempty"`
 
+	// packages are the Debian packages that the first boot installs.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:MinLength=2
+	// +kubebuilder:validation:items:MaxLength=128
+	Packages []string `json:"packages,omitempty"`
+
 	// powerState is whether the machine should be powered on. It may be changed.
 	// +required
 	PowerState PowerState `json:"powerState"`
+
+	// snapshot, when Enabled, has a snapshot taken of the machine, which is powered off for it: its Bot is to hibernate.
+	// It may be changed; switched off again, the next time takes another snapshot. Unset means Disabled.
+	// +optional
+	Snapshot Switch `json:"snapshot,omitempty"`
 
 	// deletionPolicy says what is kept when the Droplet is deleted. It may be changed.
 	// +required
@@ -162,7 +176,8 @@ type Attempt struct {
 	RetryAt *metav1.Time `json:"retryAt,omitempty"`
 }
 
-// InstanceAction is a running operation on the instance.
+// InstanceAction is the operation on the instance that was begun last and has not ended well yet. It is written before
+// the request is sent.
 type InstanceAction struct {
 	// id is DigitalOcean's number of the action, absent until it was told.
 	// +optional
@@ -176,6 +191,48 @@ type InstanceAction struct {
 	// startedAt is when the intent to start it was written.
 	// +required
 	StartedAt metav1.Time `json:"startedAt"`
+
+	// emptyLooks counts the answers since startedAt in which an action whose id was not told was not found.
+	// +optional
+	EmptyLooks int32 `json:"emptyLooks,omitempty"`
+
+	// failures counts how often DigitalOcean could not do it, one time after another.
+	// +optional
+	Failures int32 `json:"failures,omitempty"`
+
+	// retryAt is when it is asked for again after a failure. Absent while it is under way.
+	// +optional
+	RetryAt *metav1.Time `json:"retryAt,omitempty"`
+
+	// message is what became of it when it failed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
+// RefusedSize is a size that the machine cannot have.
+type RefusedSize struct {
+	// size is the slug that spec.size had.
+	// +required
+	// +kubebuilder:validation:MaxLength=64
+	Size string `json:"size"`
+
+	// message says why.
+	// +required
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message"`
+}
+
+// InstanceSnapshot is a snapshot that is taken, or was taken, of the instance.
+type InstanceSnapshot struct {
+	// name is what it is asked for with, and found again by. It is written before the request is sent.
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	Name string `json:"name"`
+
+	// id is DigitalOcean's number of the snapshot, absent until it was seen to exist.
+	// +optional
+	ID int64 `json:"id,omitempty"`
 }
 
 // DropletStatus is what the droplet controller observed and what it has begun.
@@ -218,7 +275,21 @@ type DropletStatus struct {
 	// +optional
 	HourlyPriceMicros int64 `json:"hourlyPriceMicros,omitempty"`
 
-	// action is the running operation on the instance.
+	// size is the slug of the size that the machine was given last. It differs from spec.size while a resize is due.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Size string `json:"size,omitempty"`
+
+	// refusedSize is the size that was asked for last and that the machine cannot have. It stands until spec.size is
+	// another one.
+	// +optional
+	RefusedSize *RefusedSize `json:"refusedSize,omitempty"`
+
+	// snapshot is the snapshot that is taken, or was taken, for spec.snapshot or spec.deletionPolicy.
+	// +optional
+	Snapshot *InstanceSnapshot `json:"snapshot,omitempty"`
+
+	// action is the operation on the instance that is under way, or is to be tried again.
 	// +optional
 	Action *InstanceAction `json:"action,omitempty"`
 

@@ -22,6 +22,20 @@ const (
 	AccountLabel = GroupName + "/account"
 )
 
+// Annotations by which people say what no spec can say.
+const (
+	// SkipSnapshotAnnotation lets a machine be destroyed without the snapshot that deletionPolicy or desiredState asks
+	// for, and its disk be lost. Type: annotation on a Bot. Writer: people. Reader: bot controller. Example: "true".
+	SkipSnapshotAnnotation = GroupName + "/skip-snapshot"
+	// AbandonInstanceAnnotation lets a Droplet go although nobody can tell whether its instance is gone, because its
+	// DigitalOcean team is. Its value is the id of the instance, or the Droplet's name when there is no id. Type:
+	// annotation on a Droplet. Writer: administrators. Reader: droplet controller. Example: "500000004".
+	AbandonInstanceAnnotation = GroupName + "/abandon-instance"
+	// ConfirmDestroyAnnotation lets a Droplet that waits because too many were deleted at once be destroyed after all.
+	// Type: annotation on a Droplet. Writer: administrators. Reader: droplet controller. Example: "true".
+	ConfirmDestroyAnnotation = GroupName + "/confirm-destroy"
+)
+
 // Tags at DigitalOcean.
 const (
 	// FleetTagPrefix comes before the fleet id in the tag by which a fleet lists and claims its instances. Type:

@@ -17,25 +17,25 @@ const pageSize = 200
 // definite, as nothing was sent, and which says when to try again.
 type Instances struct {
 	budget *Budget
-	next   cloud.Instances
+	next   cloud.API
 	pages  atomic.Int64 // of the last list by tag
 }
 
 // NewInstances puts a Budget before a cloud.
-func NewInstances(b *Budget, next cloud.Instances) *Instances {
+func NewInstances(b *Budget, next cloud.API) *Instances {
 	return &Instances{budget: b, next: next}
 }
 
-// For is the cloud as a bot of an account may use it: looking by name and creating are Act, destroying is Destroy, and
-// reading is Read. Without account and bot it is the fleet's.
-func (i *Instances) For(account, bot string) cloud.Instances {
-	return &view{instances: i, account: account, bot: bot, look: Act, read: Read}
+// For is the cloud as a bot of an account may use it: looking by name, creating and acting are Act, destroying and
+// cutting power are Destroy, and reading is Read. Without account and bot it is the fleet's.
+func (i *Instances) For(account, bot string) cloud.API {
+	return &view{instances: i, account: account, bot: bot, look: Act, read: Read, act: Act}
 }
 
 // ForDestroy is the cloud for resolving a lost reply, destroying, and confirming that nothing is left: everything is of
 // class Destroy.
-func (i *Instances) ForDestroy(account, bot string) cloud.Instances {
-	return &view{instances: i, account: account, bot: bot, look: Destroy, read: Destroy}
+func (i *Instances) ForDestroy(account, bot string) cloud.API {
+	return &view{instances: i, account: account, bot: bot, look: Destroy, read: Destroy, act: Destroy}
 }
 
 // ForCreate takes room for one look by name and one create together, so that an intent to create is stored only if the
@@ -91,6 +91,7 @@ type view struct {
 	instances    *Instances
 	account, bot string
 	look, read   Class
+	act          Class
 }
 
 func (v *view) request(class Class, cost int) Request {
@@ -145,6 +146,107 @@ func (v *view) Delete(ctx context.Context, id int64) error {
 		}
 		return struct{}{}, err
 	})
+	return err
+}
+
+// List implements cloud.Instances. It is charged like a list by tag: the fleet is most of what there is.
+func (v *view) List(ctx context.Context) ([]cloud.Instance, error) {
+	pages := max(1, int(v.instances.pages.Load()))
+	return spend(v, v.request(v.read, pages), "listing all instances", func() ([]cloud.Instance, error) {
+		return v.instances.next.List(ctx)
+	})
+}
+
+// Act implements cloud.Actions. What stops a machine goes first: it ends trades and costs.
+func (v *view) Act(ctx context.Context, id int64, request cloud.ActionRequest) (cloud.Action, error) {
+	class := v.act
+	if request.Type == cloud.ActionShutdown || request.Type == cloud.ActionPowerOff {
+		class = Destroy
+	}
+	return spend(v, v.request(class, 1), "acting on instance", func() (cloud.Action, error) {
+		return v.instances.next.Act(ctx, id, request)
+	})
+}
+
+// Action implements cloud.Actions.
+func (v *view) Action(ctx context.Context, id, action int64) (cloud.Action, error) {
+	return spend(v, v.request(v.read, 1), "reading action", func() (cloud.Action, error) {
+		return v.instances.next.Action(ctx, id, action)
+	})
+}
+
+// Actions implements cloud.Actions. It resolves a lost reply, as looking by name does.
+func (v *view) Actions(ctx context.Context, id int64) ([]cloud.Action, error) {
+	return spend(v, v.request(v.look, 1), "listing actions of instance", func() ([]cloud.Action, error) {
+		return v.instances.next.Actions(ctx, id)
+	})
+}
+
+// SnapshotsOf implements cloud.Snapshots.
+func (v *view) SnapshotsOf(ctx context.Context, id int64) ([]cloud.Snapshot, error) {
+	return spend(v, v.request(v.look, 1), "listing snapshots of instance", func() ([]cloud.Snapshot, error) {
+		return v.instances.next.SnapshotsOf(ctx, id)
+	})
+}
+
+// ListSnapshots implements cloud.Snapshots.
+func (v *view) ListSnapshots(ctx context.Context) ([]cloud.Snapshot, error) {
+	return spend(v, v.request(v.look, 1), "listing snapshots", func() ([]cloud.Snapshot, error) {
+		return v.instances.next.ListSnapshots(ctx)
+	})
+}
+
+// DeleteSnapshot implements cloud.Snapshots.
+func (v *view) DeleteSnapshot(ctx context.Context, id int64) error {
+	return v.do(Destroy, "destroying snapshot", func() error { return v.instances.next.DeleteSnapshot(ctx, id) })
+}
+
+// EnsureTag implements cloud.Tagger.
+func (v *view) EnsureTag(ctx context.Context, tag string) error {
+	return v.do(v.act, "making tag", func() error { return v.instances.next.EnsureTag(ctx, tag) })
+}
+
+// Tag implements cloud.Tagger.
+func (v *view) Tag(ctx context.Context, id int64, tag string) error {
+	return v.do(v.act, "tagging instance", func() error { return v.instances.next.Tag(ctx, id, tag) })
+}
+
+// ListFirewalls implements cloud.Firewalls.
+func (v *view) ListFirewalls(ctx context.Context) ([]cloud.Firewall, error) {
+	return spend(v, v.request(v.look, 1), "listing firewalls", func() ([]cloud.Firewall, error) {
+		return v.instances.next.ListFirewalls(ctx)
+	})
+}
+
+// CreateFirewall implements cloud.Firewalls.
+func (v *view) CreateFirewall(ctx context.Context, firewall cloud.Firewall) (cloud.Firewall, error) {
+	return spend(v, v.request(v.act, 1), "making firewall", func() (cloud.Firewall, error) {
+		return v.instances.next.CreateFirewall(ctx, firewall)
+	})
+}
+
+// UpdateFirewall implements cloud.Firewalls.
+func (v *view) UpdateFirewall(ctx context.Context, firewall cloud.Firewall) error {
+	return v.do(v.act, "changing firewall", func() error { return v.instances.next.UpdateFirewall(ctx, firewall) })
+}
+
+// Sizes implements cloud.Catalogue.
+func (v *view) Sizes(ctx context.Context) ([]cloud.Size, error) {
+	return spend(v, v.request(v.look, 1), "listing sizes", func() ([]cloud.Size, error) {
+		return v.instances.next.Sizes(ctx)
+	})
+}
+
+// Image implements cloud.Catalogue.
+func (v *view) Image(ctx context.Context, slug string) (cloud.Image, error) {
+	return spend(v, v.request(v.look, 1), "reading image", func() (cloud.Image, error) {
+		return v.instances.next.Image(ctx, slug)
+	})
+}
+
+// do makes a call that has no result if the budget admits it.
+func (v *view) do(class Class, op string, call func() error) error {
+	_, err := spend(v, v.request(class, 1), op, func() (struct{}, error) { return struct{}{}, call() })
 	return err
 }
 

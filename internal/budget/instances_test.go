@@ -16,6 +16,8 @@ import (
 
 // recorder is a cloud that notes what it is asked.
 type recorder struct {
+	cloud.API // calls that no test makes
+
 	mu    sync.Mutex
 	calls []string
 	fleet int

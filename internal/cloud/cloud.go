@@ -7,6 +7,16 @@ package cloud
 
 import "context"
 
+// API is all that open-spawn asks of a cloud once the credential is known to be the right one.
+type API interface {
+	Instances
+	Actions
+	Snapshots
+	Tagger
+	Firewalls
+	Catalogue
+}
+
 // Instances is the part of a cloud that runs machines. Every method ends by its own deadline at the latest, returns
 // an *Error for everything the cloud or the network did wrong, and never repeats a call that is not idempotent.
 type Instances interface {
@@ -27,6 +37,9 @@ type Instances interface {
 	// many instances as the cloud says there are. Anything less is an error, so absence from the result can be
 	// weighed, though never trusted alone: lists lag behind creation, and tags come later still.
 	ListByTag(ctx context.Context, tag string) ([]Instance, error)
+
+	// List reads every instance that the credential can see, whatever its tags, in one complete pass like ListByTag.
+	List(ctx context.Context) ([]Instance, error)
 
 	// Delete asks for the destruction of one instance. A nil error means that the request was accepted, which is
 	// not proof; NotFound means that there was nothing to destroy. It may be repeated. The caller has verified

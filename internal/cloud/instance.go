@@ -59,6 +59,8 @@ type Instance struct {
 	Region, Size string
 	// Image is the slug of the image it was made from; empty for a snapshot or a private image.
 	Image string
+	// DiskGB is how large its disk is; 0 when not told.
+	DiskGB int
 	// VPCUUID is the network it is in.
 	VPCUUID string
 	// Tags are the tags that the cloud shows so far.

@@ -26,7 +26,7 @@ const failurePause = 5 * time.Second
 
 // Cloud is what one token opens.
 type Cloud interface {
-	cloud.Instances
+	cloud.API
 	cloud.Accounts
 }
 
@@ -73,7 +73,7 @@ type Guard struct {
 
 type listener struct{ hear func() }
 
-var _ cloud.Instances = (*Guard)(nil)
+var _ cloud.API = (*Guard)(nil)
 
 // New makes a Guard that has verified nothing yet.
 func New(o Options) *Guard {

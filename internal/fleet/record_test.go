@@ -74,7 +74,8 @@ func TestARecordOfAnotherFleetIsReplacedOnlyWhereThatLosesNothing(t *testing.T) 
 	if e.FleetRecord()["fleetID"] != testenv.Fleet {
 		t.Errorf("the record is %v, want it to be of the fleet this manager runs as", e.FleetRecord())
 	}
-	e.GivenBot("scout", "acme", nil)
+	e.GivenAccount()
+	e.GivenBot("scout")
 	e.Settle()
 	e.GivenFleetRecord(other)
 	newPostIn(t, e).wantFrozen(spawnv1.FleetRecordInvalidReason, true)

@@ -48,8 +48,6 @@ type Options struct {
 	Clock clock.WithTicker
 	// Logger takes the log.
 	Logger logr.Logger
-	// InventoryInterval is the time between two passes over the fleet; 0 means that of package inventory.
-	InventoryInterval time.Duration
 	// Embedded lets several managers live in one process, for tests: no global metrics, no unique names.
 	Embedded bool
 }
@@ -84,7 +82,8 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 		return nil, err
 	}
 	passes := inventory.New(inventory.Options{
-		Lister: do.cloud.For("", ""), Tag: identity.FleetTag(do.fleet), Interval: o.InventoryInterval, Clock: o.Clock,
+		Lister: do.cloud.For("", ""), Tag: identity.FleetTag(do.fleet), Interval: o.Settings.InventoryInterval,
+		Clock: o.Clock,
 	})
 	if !o.Embedded {
 		if err := metrics.Registry.Register(passes); err != nil {

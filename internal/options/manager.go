@@ -7,10 +7,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -35,6 +35,21 @@ type Manager struct {
 	TakeOver bool
 	// SettleWindow is how long after a lost reply an instance may still appear.
 	SettleWindow time.Duration
+	// InventoryInterval is the time between two passes over the fleet, while the fleet is small.
+	InventoryInterval time.Duration
+	// ShutdownGrace is how long a machine is given to shut itself down before its power is cut.
+	ShutdownGrace time.Duration
+	// OrphanPolicy is what is done about instances of the fleet that no object claims: Delete or Report. Empty means
+	// Report for the first day of an installation, and Delete after that.
+	OrphanPolicy string
+	// OrphanMinAge is how old an unclaimed instance must be to be destroyed.
+	OrphanMinAge time.Duration
+	// OrphanSightings is in how many complete passes it must have been unclaimed.
+	OrphanSightings int
+	// SSHCIDRs are the networks from which the machines may be reached by SSH; none means from nowhere.
+	SSHCIDRs []netip.Prefix
+	// ExtraEgress is what the machines may reach besides DNS, NTP and HTTPS.
+	ExtraEgress []Egress
 	// WatchNamespaces are the namespaces of Bots and Droplets; none means all.
 	WatchNamespaces []string
 	// LeaderElect lets several replicas run, of which one works.
@@ -50,6 +65,14 @@ type Manager struct {
 	LogLevel string
 }
 
+// The values of --orphan-policy.
+const (
+	// OrphanDelete destroys what nobody claims, when all safeguards hold.
+	OrphanDelete = "Delete"
+	// OrphanReport only tells of it.
+	OrphanReport = "Report"
+)
+
 const (
 	// defaultSettleWindow is above every timeout on the way, about 100 s at the edge, and every list lag seen.
 	defaultSettleWindow = 5 * time.Minute
@@ -59,6 +82,16 @@ const (
 	minCallsPerMinute = 20
 	// minSettleWindow leaves the six looks of a resolve a second apart at least; it is for tests against a simulator.
 	minSettleWindow = time.Second
+	// defaultInventoryInterval is how old the picture of a small fleet may be: 120 calls an hour, of 5,000.
+	defaultInventoryInterval = 30 * time.Second
+	// minInventoryInterval is for tests against a simulator.
+	minInventoryInterval = 100 * time.Millisecond
+	// defaultShutdownGrace is what DigitalOcean's own tools give a machine.
+	defaultShutdownGrace = 2 * time.Minute
+	// defaultOrphanMinAge and defaultOrphanSightings keep the sweeper from whatever may still be claimed: a create in
+	// doubt is resolved long before.
+	defaultOrphanMinAge    = time.Hour
+	defaultOrphanSightings = 3
 )
 
 // fleetIDPattern is what fits into a tag at DigitalOcean.
@@ -70,7 +103,7 @@ var namespacePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
 // ParseManager reads the manager's settings; an error is one line that names the flag.
 func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, error) {
 	var o Manager
-	var namespaces string
+	var namespaces, cidrs, egress string
 	fs.StringVar(&o.Kubeconfig, "kubeconfig", "", "path of a kubeconfig file; unset means the Pod's ServiceAccount")
 	fs.StringVar(&o.DigitalOceanURL, "digitalocean-url", "", "URL of the DigitalOcean API; unset means DigitalOcean")
 	fs.StringVar(&o.DigitalOceanTokenFile, "digitalocean-token-file", "",
@@ -85,6 +118,22 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 		"make a fleet of another cluster this cluster's; stop the other manager first, and unset this afterwards")
 	fs.DurationVar(&o.SettleWindow, "settle-window", defaultSettleWindow,
 		"how long after a lost reply to a create an instance may still appear")
+	fs.DurationVar(&o.InventoryInterval, "inventory-interval", defaultInventoryInterval,
+		"time between two passes over the fleet; a fleet of many pages is listed less often")
+	fs.DurationVar(&o.ShutdownGrace, "shutdown-grace", defaultShutdownGrace,
+		"how long a machine is given to shut itself down before its power is cut")
+	fs.StringVar(&o.OrphanPolicy, "orphan-policy", "",
+		"Delete or Report instances of this fleet that no Droplet claims; unset means Report for the first 24 h of an "+
+			"installation, then Delete")
+	fs.DurationVar(&o.OrphanMinAge, "orphan-min-age", defaultOrphanMinAge,
+		"age below which an unclaimed instance is never destroyed")
+	fs.IntVar(&o.OrphanSightings, "orphan-sightings", defaultOrphanSightings,
+		"number of complete passes in which an instance must be unclaimed before it is destroyed")
+	fs.StringVar(&cidrs, "ssh-cidrs", "",
+		"networks that may reach the machines by SSH, such as 203.0.113.0/24, separated by commas; unset means none")
+	fs.StringVar(&egress, "extra-egress", "",
+		"what the machines may reach besides DNS, NTP and HTTPS, as PROTOCOL:PORTS or PROTOCOL:PORTS:NETWORK, such as "+
+			"tcp:8443 or tcp:9000-9100:198.51.100.0/24, separated by commas")
 	fs.StringVar(&namespaces, "watch-namespaces", "", "namespaces of Bots, separated by commas; unset means all")
 	fs.BoolVar(&o.LeaderElect, "leader-elect", false, "let one of several replicas work")
 	fs.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", "open-spawn-system",
@@ -95,10 +144,13 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 	if err := Parse(fs, ManagerEnvPrefix, args, lookup); err != nil {
 		return Manager{}, err
 	}
-	for _, namespace := range strings.Split(namespaces, ",") {
-		if namespace = strings.TrimSpace(namespace); namespace != "" {
-			o.WatchNamespaces = append(o.WatchNamespaces, namespace)
-		}
+	o.WatchNamespaces = split(namespaces)
+	var err error
+	if o.SSHCIDRs, err = parseNetworks(split(cidrs)); err != nil {
+		return Manager{}, fmt.Errorf("--ssh-cidrs: %w", err)
+	}
+	if o.ExtraEgress, err = parseEgress(split(egress)); err != nil {
+		return Manager{}, fmt.Errorf("--extra-egress: %w", err)
 	}
 	return o, o.validate()
 }
@@ -116,6 +168,9 @@ func (o Manager) validate() error {
 	if o.SettleWindow < minSettleWindow {
 		return fmt.Errorf("--settle-window %s is below %s", o.SettleWindow, minSettleWindow)
 	}
+	if err := o.validateFleet(); err != nil {
+		return err
+	}
 	if o.DigitalOceanCallsPerMinute < minCallsPerMinute {
 		return fmt.Errorf("--digitalocean-calls-per-minute %d is below %d", o.DigitalOceanCallsPerMinute, minCallsPerMinute)
 	}
@@ -123,6 +178,22 @@ func (o Manager) validate() error {
 		return fmt.Errorf("--log-level %q: use error, info or debug", o.LogLevel)
 	}
 	return o.validateNamespaces()
+}
+
+func (o Manager) validateFleet() error {
+	switch {
+	case o.InventoryInterval < minInventoryInterval:
+		return fmt.Errorf("--inventory-interval %s is below %s", o.InventoryInterval, minInventoryInterval)
+	case o.ShutdownGrace < 0:
+		return fmt.Errorf("--shutdown-grace %s is below 0", o.ShutdownGrace)
+	case !slices.Contains([]string{"", OrphanDelete, OrphanReport}, o.OrphanPolicy):
+		return fmt.Errorf("--orphan-policy %q: use %s or %s", o.OrphanPolicy, OrphanDelete, OrphanReport)
+	case o.OrphanMinAge < 0:
+		return fmt.Errorf("--orphan-min-age %s is below 0", o.OrphanMinAge)
+	case o.OrphanSightings < 1:
+		return fmt.Errorf("--orphan-sightings %d is below 1", o.OrphanSightings)
+	}
+	return nil
 }
 
 func isURL(value string) bool {

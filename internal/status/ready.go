@@ -82,7 +82,9 @@ func classOf(reason string) class {
 		spawnv1.NameTakenReason, spawnv1.ReplaceRequiredReason, spawnv1.CreateRefusedReason,
 		spawnv1.MassLossReason, spawnv1.InstanceNotOursReason, spawnv1.PowerDiffersReason,
 		spawnv1.InstanceDiffersReason, spawnv1.AccountMismatchReason, spawnv1.FleetUnacknowledgedReason,
-		spawnv1.FleetOfAnotherClusterReason, spawnv1.FleetRecordInvalidReason:
+		spawnv1.FleetOfAnotherClusterReason, spawnv1.FleetRecordInvalidReason, spawnv1.SizeRefusedReason,
+		spawnv1.SnapshotFailedReason, spawnv1.MassDestructionReason, spawnv1.SnapshotLostReason,
+		spawnv1.RedeployBlockedReason:
 		return stalled
 	case spawnv1.AccountSuspendedReason:
 		return resting

@@ -41,9 +41,10 @@ func (w *world) startEmbedded(t *testing.T) (stop func()) {
 	mgr, err := manager.New(ctx, manager.Options{
 		Settings: options.Manager{
 			DigitalOceanURL: w.road.URL, DigitalOceanTokenFile: w.tokenFile, SettleWindow: settleWindow,
+			InventoryInterval: time.Second, DigitalOceanCallsPerMinute: 1_000_000,
 			LeaderElectionNamespace: localrun.SystemNamespace, MetricsBindAddress: "0", HealthProbeBindAddress: "0",
 		},
-		Config: config, Clock: clock.RealClock{}, Embedded: true, InventoryInterval: time.Second,
+		Config: config, Clock: clock.RealClock{}, Embedded: true,
 		Logger: zap.New(zap.Level(zapcore.DebugLevel), zap.WriteTo(log)),
 	})
 	if err != nil {

@@ -63,11 +63,17 @@ type Options struct {
 
 // Client is the connection to the API. It is safe for concurrent use.
 type Client struct {
-	droplets      godo.DropletsService
-	accounts      godo.AccountService
-	timeout       time.Duration
-	createTimeout time.Duration
-	clock         clock.PassiveClock
+	droplets       godo.DropletsService
+	dropletActions godo.DropletActionsService
+	snapshots      godo.SnapshotsService
+	tags           godo.TagsService
+	firewalls      godo.FirewallsService
+	sizes          godo.SizesService
+	images         godo.ImagesService
+	accounts       godo.AccountService
+	timeout        time.Duration
+	createTimeout  time.Duration
+	clock          clock.PassiveClock
 }
 
 // Connect makes a Client. It sends nothing: a wrong token shows at the first call.
@@ -97,11 +103,17 @@ func Connect(o Options) (*Client, error) {
 	observed.basePath = api.BaseURL.Path
 	api.UserAgent = strings.TrimSpace(o.UserAgent + " " + api.UserAgent)
 	return &Client{
-		droplets:      api.Droplets,
-		accounts:      api.Account,
-		timeout:       o.Timeout,
-		createTimeout: o.CreateTimeout,
-		clock:         o.Clock,
+		droplets:       api.Droplets,
+		dropletActions: api.DropletActions,
+		snapshots:      api.Snapshots,
+		tags:           api.Tags,
+		firewalls:      api.Firewalls,
+		sizes:          api.Sizes,
+		images:         api.Images,
+		accounts:       api.Account,
+		timeout:        o.Timeout,
+		createTimeout:  o.CreateTimeout,
+		clock:          o.Clock,
 	}, nil
 }
 

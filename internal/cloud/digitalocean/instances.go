@@ -23,6 +23,7 @@ const (
 	reading     = "reading instance"
 	findingName = "finding instances by name"
 	listingTag  = "listing instances by tag"
+	listing     = "listing all instances"
 	destroying  = "destroying instance"
 )
 
@@ -87,11 +88,10 @@ func (c *Client) FindByName(ctx context.Context, name string) ([]cloud.Instance,
 	if name == "" {
 		return nil, refused(findingName, "no name to look for") // the API would list everything
 	}
-	all, err := c.list(ctx, findingName, func(ctx context.Context, o *godo.ListOptions) (
-		[]godo.Droplet, *godo.Response, error,
-	) {
-		return c.droplets.ListByName(ctx, url.QueryEscape(name), o) // godo pastes it into the query as it is
-	})
+	all, err := readAll(ctx, c, findingName,
+		func(ctx context.Context, o *godo.ListOptions) ([]godo.Droplet, *godo.Response, error) {
+			return c.droplets.ListByName(ctx, url.QueryEscape(name), o) // godo pastes it into the query as it is
+		}, instance, instanceID)
 	if err != nil {
 		return nil, err
 	}
@@ -107,12 +107,18 @@ func (c *Client) ListByTag(ctx context.Context, tag string) ([]cloud.Instance, e
 	if tag == "" {
 		return nil, refused(listingTag, "no tag to look for") // the API would list everything
 	}
-	return c.list(ctx, listingTag, func(ctx context.Context, o *godo.ListOptions) (
-		[]godo.Droplet, *godo.Response, error,
-	) {
-		return c.droplets.ListByTag(ctx, url.QueryEscape(tag), o)
-	})
+	return readAll(ctx, c, listingTag,
+		func(ctx context.Context, o *godo.ListOptions) ([]godo.Droplet, *godo.Response, error) {
+			return c.droplets.ListByTag(ctx, url.QueryEscape(tag), o)
+		}, instance, instanceID)
 }
+
+// List implements cloud.Instances. The API leaves machines with a GPU out of it, which are none of ours.
+func (c *Client) List(ctx context.Context) ([]cloud.Instance, error) {
+	return readAll(ctx, c, listing, c.droplets.List, instance, instanceID)
+}
+
+func instanceID(i cloud.Instance) int64 { return i.ID }
 
 // Delete implements cloud.Instances. An id below 1 is Refused, as in Get.
 func (c *Client) Delete(ctx context.Context, id int64) error {
@@ -130,28 +136,7 @@ func (c *Client) Delete(ctx context.Context, id int64) error {
 
 func checkID(op string, id int64) error {
 	if id < 1 {
-		return refused(op, fmt.Sprintf("%d is not the id of an instance", id))
+		return refused(op, fmt.Sprintf("%d is not an id", id))
 	}
 	return nil
-}
-
-// lister is godo's way to read one page.
-type lister func(context.Context, *godo.ListOptions) ([]godo.Droplet, *godo.Response, error)
-
-// list reads all pages of one list, each request under its own deadline and all under a common one.
-func (c *Client) list(ctx context.Context, op string, read lister) ([]cloud.Instance, error) {
-	ctx, cancel := context.WithTimeout(ctx, passTimeouts*c.timeout)
-	defer cancel()
-	return walk(op, func(number int) (page[cloud.Instance], error) {
-		var p page[cloud.Instance]
-		err := c.call(ctx, op, c.timeout, func(ctx context.Context) (*godo.Response, error) {
-			droplets, response, err := read(ctx, &godo.ListOptions{Page: number, PerPage: perPage})
-			if err != nil {
-				return response, err
-			}
-			p, err = instancePage(droplets, response)
-			return response, err
-		})
-		return p, err
-	}, func(i cloud.Instance) int64 { return i.ID })
 }

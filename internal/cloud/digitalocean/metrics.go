@@ -6,6 +6,7 @@ package digitalocean
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -123,14 +124,26 @@ func limitsOf(response *http.Response, now time.Time) cloud.Answer {
 
 // route is the request's place in the API with the ids taken out.
 func (o *observer) route(request *http.Request) string {
-	rest, ok := strings.CutPrefix(request.URL.Path, o.basePath+"v2/droplets")
-	switch {
-	case request.URL.Path == o.basePath+"v2/account":
-		return "/v2/account"
-	case ok && rest == "":
-		return "/v2/droplets"
-	case ok && strings.HasPrefix(rest, "/") && !strings.Contains(rest[1:], "/"):
-		return "/v2/droplets/{id}"
+	path, ok := strings.CutPrefix(request.URL.Path, o.basePath+"v2/")
+	if !ok {
+		return "other"
+	}
+	parts := strings.Split(path, "/")
+	if len(parts) > 1 {
+		parts[1] = "{id}"
+	}
+	if len(parts) > 3 {
+		parts[3] = "{id}"
+	}
+	if named := "/v2/" + strings.Join(parts, "/"); slices.Contains(routes, named) {
+		return named
 	}
 	return "other"
+}
+
+// routes are all that the client asks for.
+var routes = []string{
+	"/v2/account", "/v2/droplets", "/v2/droplets/{id}", "/v2/droplets/{id}/actions", "/v2/droplets/{id}/actions/{id}",
+	"/v2/droplets/{id}/snapshots", "/v2/snapshots", "/v2/snapshots/{id}", "/v2/tags", "/v2/tags/{id}/resources",
+	"/v2/firewalls", "/v2/firewalls/{id}", "/v2/sizes", "/v2/images/{id}",
 }

@@ -3,7 +3,13 @@
 
 package digitalocean
 
-import "fmt"
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/digitalocean/godo"
+)
 
 // perPage is the most that the API gives at once: a fleet costs a call for every 200 instances.
 const perPage = 200
@@ -24,9 +30,9 @@ const maxExpected = 100_000
 // pages moves another item across the border unseen, what is created shows one twice. So the list counts as complete
 // only if each page answered and told the same total, no id came twice, and there are as many as were told. One death
 // and one birth during a pass can still cancel out and hide a third instance, which is why absence is never proof.
-func walk[T any](op string, fetch func(number int) (page[T], error), id func(T) int64) ([]T, error) {
+func walk[T any, K comparable](op string, fetch func(number int) (page[T], error), id func(T) K) ([]T, error) {
 	var all []T
-	seen := map[int64]struct{}{}
+	seen := map[K]struct{}{}
 	for number, total := 1, 0; ; number++ {
 		p, err := fetch(number)
 		if err != nil {
@@ -40,7 +46,7 @@ func walk[T any](op string, fetch func(number int) (page[T], error), id func(T) 
 			return nil, incomplete(op, fmt.Sprintf("the total went from %d to %d between pages", total, p.total))
 		}
 		if twice, ok := enter(seen, p.items, id); !ok {
-			return nil, incomplete(op, fmt.Sprintf("id %d came twice", twice))
+			return nil, incomplete(op, fmt.Sprintf("%v came twice", twice))
 		}
 		all = append(all, p.items...)
 		switch {
@@ -53,7 +59,7 @@ func walk[T any](op string, fetch func(number int) (page[T], error), id func(T) 
 }
 
 // enter notes the ids of a page, and gives the first that was there before.
-func enter[T any](seen map[int64]struct{}, items []T, id func(T) int64) (twice int64, ok bool) {
+func enter[T any, K comparable](seen map[K]struct{}, items []T, id func(T) K) (twice K, ok bool) {
 	for _, item := range items {
 		key := id(item)
 		if _, known := seen[key]; known {
@@ -61,5 +67,37 @@ func enter[T any](seen map[int64]struct{}, items []T, id func(T) int64) (twice i
 		}
 		seen[key] = struct{}{}
 	}
-	return 0, true
+	return twice, true
+}
+
+// readAll reads all pages of one list, each request under its own deadline and all under a common one, and gives every
+// item in our words. A page that does not tell the total cannot be part of a proof.
+func readAll[T, G any, K comparable](
+	ctx context.Context, c *Client, op string,
+	read func(context.Context, *godo.ListOptions) ([]G, *godo.Response, error),
+	translate func(*G) (T, error), id func(T) K,
+) ([]T, error) {
+	ctx, cancel := context.WithTimeout(ctx, passTimeouts*c.timeout)
+	defer cancel()
+	return walk(op, func(number int) (page[T], error) {
+		var p page[T]
+		err := c.call(ctx, op, c.timeout, func(ctx context.Context) (*godo.Response, error) {
+			found, response, err := read(ctx, &godo.ListOptions{Page: number, PerPage: perPage})
+			if err != nil {
+				return response, err
+			}
+			if response.Meta == nil {
+				return response, errors.New("a list that does not tell its total")
+			}
+			p = page[T]{total: response.Meta.Total, last: response.Links == nil || response.Links.IsLastPage()}
+			p.items = make([]T, len(found))
+			for i := range found {
+				if p.items[i], err = translate(&found[i]); err != nil {
+					return response, err
+				}
+			}
+			return response, nil
+		})
+		return p, err
+	}, id)
 }

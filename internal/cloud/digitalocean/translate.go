@@ -58,23 +58,6 @@ func sshKeys(keys []string) []godo.DropletCreateSSHKey {
 	return translated
 }
 
-// instancePage is one page of a list in our words. A page that does not tell the total cannot be part of a proof.
-func instancePage(droplets []godo.Droplet, response *godo.Response) (page[cloud.Instance], error) {
-	p := page[cloud.Instance]{last: response.Links == nil || response.Links.IsLastPage()}
-	if response.Meta == nil {
-		return p, errors.New("a list that does not tell its total")
-	}
-	p.total = response.Meta.Total
-	p.items = make([]cloud.Instance, len(droplets))
-	for i := range droplets {
-		var err error
-		if p.items[i], err = instance(&droplets[i]); err != nil {
-			return p, err
-		}
-	}
-	return p, nil
-}
-
 // instance is a droplet in our words. An id or a time of creation that cannot be read is an error: one is the target
 // of destruction, the other decides whether something is old enough to be destroyed.
 func instance(d *godo.Droplet) (cloud.Instance, error) {
@@ -83,6 +66,7 @@ func instance(d *godo.Droplet) (cloud.Instance, error) {
 		Name:    d.Name,
 		State:   cloud.State(d.Status),
 		Size:    d.SizeSlug,
+		DiskGB:  d.Disk,
 		VPCUUID: d.VPCUUID,
 		Tags:    slices.Sorted(slices.Values(d.Tags)), // the API promises no order, and order must not look like change
 	}
