@@ -51,7 +51,25 @@ func (i *Instances) ForCreate(account, bot string) (*Room, error) {
 	return &Room{instances: i, permit: permit}, nil
 }
 
-// Room is room for one look by name and one create.
+// ForAct takes room for one action, so that an intent to act is stored only if the request can be sent at once. What
+// stops a machine goes first. The caller releases the Room, whatever came of it.
+func (i *Instances) ForAct(account, bot string, action cloud.ActionType) (*Room, error) {
+	permit, refusal := i.budget.Admit(Request{Class: classOf(action), Account: account, Bot: bot, Cost: 1})
+	if refusal != nil {
+		return nil, throttled("acting on instance", refusal)
+	}
+	return &Room{instances: i, permit: permit}, nil
+}
+
+// classOf is the class of an action: to stop a machine ends trades, and makes way for its end.
+func classOf(action cloud.ActionType) Class {
+	if action == cloud.ActionShutdown || action == cloud.ActionPowerOff {
+		return Destroy
+	}
+	return Act
+}
+
+// Room is room for the calls that it was taken for.
 type Room struct {
 	instances *Instances
 	permit    *Permit
@@ -74,6 +92,16 @@ func (r *Room) Create(ctx context.Context, request cloud.InstanceRequest) (cloud
 	r.permit.Report(1, err)
 	r.instances.made(r.permit.request.Bot, err)
 	return created, err
+}
+
+// Act is cloud.Actions.Act, refused like Create.
+func (r *Room) Act(ctx context.Context, id int64, request cloud.ActionRequest) (cloud.Action, error) {
+	if refusal := r.permit.stopped(); refusal != nil {
+		return cloud.Action{}, throttled("acting on instance", refusal)
+	}
+	begun, err := r.instances.next.Act(ctx, id, request)
+	r.permit.Report(1, err)
+	return begun, err
 }
 
 // Release gives back the room that was not used.
@@ -159,11 +187,7 @@ func (v *view) List(ctx context.Context) ([]cloud.Instance, error) {
 
 // Act implements cloud.Actions. What stops a machine goes first: it ends trades and costs.
 func (v *view) Act(ctx context.Context, id int64, request cloud.ActionRequest) (cloud.Action, error) {
-	class := v.act
-	if request.Type == cloud.ActionShutdown || request.Type == cloud.ActionPowerOff {
-		class = Destroy
-	}
-	return spend(v, v.request(class, 1), "acting on instance", func() (cloud.Action, error) {
+	return spend(v, v.request(min(v.act, classOf(request.Type)), 1), "acting on instance", func() (cloud.Action, error) {
 		return v.instances.next.Act(ctx, id, request)
 	})
 }

@@ -29,6 +29,7 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/controllers"
+	"github.com/cedros-io/open-spawn/internal/catalogue"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/options"
@@ -93,6 +94,8 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	err = controllers.Register(ctx, mgr, controllers.Options{
 		Cloud: do.cloud, Freeze: do.guard, Inventory: passes, Clock: o.Clock,
 		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
+		Market:        catalogue.New(catalogue.Options{Cloud: do.cloud.For("", ""), Clock: o.Clock}),
+		ShutdownGrace: o.Settings.ShutdownGrace,
 	})
 	if err != nil {
 		return nil, err
