@@ -28,8 +28,8 @@ func TestGet(t *testing.T) {
 	}
 	behind, _ := sim.Instance(id)
 	want := cloud.Instance{
-		ID: id, Name: "scout", State: cloud.StateActive, Region: "nyc3", Size: "s-1vcpu-2gb", Image: "ubuntu-24-04-x64", DiskGB: 50,
-		VPCUUID: behind.VPCUUID, Tags: []string{fleetTag}, PublicIPv4: behind.PublicIPv4,
+		ID: id, Name: "scout", State: cloud.StateActive, Region: "nyc3", Size: "s-1vcpu-2gb", Image: "ubuntu-24-04-x64",
+		DiskGB: 50, VPCUUID: behind.VPCUUID, Tags: []string{fleetTag}, PublicIPv4: behind.PublicIPv4,
 		PrivateIPv4: behind.PrivateIPv4, HourlyPriceMicros: 17860, CreatedAt: behind.CreatedAt.Truncate(time.Second),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
