@@ -88,6 +88,14 @@ func (b *bench) count(r func(i int) Request) int {
 	}
 }
 
+// operations is how often something was done to the bot's machines within the hour.
+func (b *bench) operations(bot string) int {
+	if o, ok := b.current().shares.bots[bot]; ok {
+		return o.count(b.clock.Now())
+	}
+	return 0
+}
+
 func throttle(t *testing.T, err error) *cloud.Error {
 	t.Helper()
 	var refusal *cloud.Error
