@@ -170,6 +170,7 @@ func (v *view) Act(ctx context.Context, id int64, request cloud.ActionRequest) (
 		wanted.Class = Destroy
 	case cloud.ActionPowerOn, cloud.ActionResize:
 		wanted.Operates = wanted.Class == Act
+	case cloud.ActionSnapshot, cloud.ActionRename:
 	}
 	return spend(v, wanted, "acting on instance", func() (cloud.Action, error) {
 		begun, err := v.instances.next.Act(ctx, id, request)

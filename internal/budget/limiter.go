@@ -78,8 +78,8 @@ func (l *limiter) unfair(r Request, now time.Time) *Refusal {
 	return nil
 }
 
-// botOpens is when a bot that has had its share of operations may go on, at the expense of others: of those who wait, who
-// may be served soon, or of those who will come, while the hour is half gone.
+// botOpens is when a bot that has had its share of operations may go on at the expense of others: of those who wait,
+// who may be served soon, or of those who will come, while the hour is half gone.
 func (l *limiter) botOpens(r Request, now time.Time) time.Time {
 	if !r.Operates {
 		return now

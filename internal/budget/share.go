@@ -60,8 +60,8 @@ func (s *shares) isGreedy(account string, now time.Time, limit int) bool {
 	return ok && float64(w.count(now)) >= accountShare*float64(limit)
 }
 
-// operated counts that a machine of the bot was destroyed, for which the id is its own, or that it was made or acted on,
-// for which the id is 0. No bot is the fleet.
+// operated counts that a machine of the bot was destroyed, for which the id is its own, or that it was made or acted
+// on, for which the id is 0. No bot is the fleet.
 func (s *shares) operated(bot string, id int64, now time.Time) {
 	if bot == "" {
 		return

@@ -6,6 +6,9 @@ package coverage_test
 import (
 	"go/ast"
 	"go/types"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -107,6 +110,27 @@ func TestMED001_EveryMetricIsRegistered(t *testing.T) {
 	}
 	if len(named) < 6 {
 		t.Errorf("found only the metrics %v", named)
+	}
+}
+
+// TestMED001_EveryMetricIsDocumented: whoever sees a metric finds out from docs/ what it means.
+func TestMED001_EveryMetricIsDocumented(t *testing.T) {
+	var all strings.Builder
+	err := filepath.WalkDir("../../docs", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".md" || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range registeredMetrics(t) {
+		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(all.String()) {
+			t.Errorf("metric %s is not in docs/", name)
+		}
 	}
 }
 
