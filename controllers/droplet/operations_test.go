@@ -556,7 +556,9 @@ func TestMoreMachinesThanANumberDoNotGoWithoutAPersonsWord(t *testing.T) {
 	d := first.droplet()
 	first.Update(d, func() { d.Annotations = map[string]string{spawnv1.ConfirmDestroyAnnotation: "true"} })
 	first.driveToGone()
-	second.Delete(second.Bot(second.droplet().Spec.BotRef.Name))
+	bot := second.Bot(second.droplet().Spec.BotRef.Name)
+	second.Update(bot, func() { bot.Finalizers = []string{spawnv1.BotFinalizer} })
+	second.Delete(bot)
 	second.driveToGone()
 }
 
