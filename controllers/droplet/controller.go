@@ -62,6 +62,8 @@ type Options struct {
 	Cloud *budget.Instances
 	// Freeze tells whether anything may be done at the cloud.
 	Freeze Freeze
+	// Firewall tells whether an instance may be created.
+	Firewall Firewall
 	// Inventory is the fleet as the cloud lists it.
 	Inventory Fleet
 	// Clock is the time.
@@ -82,6 +84,7 @@ type Controller struct {
 	clock    clock.PassiveClock
 	recorder events.EventRecorder
 	freeze   Freeze
+	firewall Firewall
 	steps    []step
 	finalize step
 }
@@ -90,10 +93,10 @@ type Controller struct {
 func NewController(o Options) *Controller {
 	exists := &existence{
 		client: o.Client, live: o.Live, cloud: o.Cloud, inventory: o.Inventory, clock: o.Clock, leader: o.Leader,
-		fleet: o.Fleet, settle: o.SettleWindow,
+		firewall: o.Firewall, fleet: o.Fleet, settle: o.SettleWindow,
 	}
 	return &Controller{
-		client: o.Client, clock: o.Clock, recorder: o.Recorder, freeze: o.Freeze,
+		client: o.Client, clock: o.Clock, recorder: o.Recorder, freeze: o.Freeze, firewall: o.Firewall,
 		steps:    []step{&thawed{o.Freeze, exists}, power{}, drift{}},
 		finalize: &thawed{o.Freeze, &finalize{existence: exists}},
 	}
@@ -135,7 +138,8 @@ func (c *Controller) stepsFor(deleting bool) []step {
 }
 
 // Register adds the controller to a manager. It is woken by a change of a Droplet's spec or deletion, by its Bot naming
-// it, by passes over the fleet that show an instance other than as recorded, and when the fleet freezes or thaws.
+// it, by passes over the fleet that show an instance other than as recorded, when the fleet freezes or
+// thaws, and when its firewall comes to be in place.
 func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) error {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 	return ctrl.NewControllerManagedBy(mgr).
@@ -144,7 +148,8 @@ func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) err
 			predicate.GenerationChangedPredicate{}, finalizersChanged()))).
 		Watches(&spawnv1.Bot{}, handler.EnqueueRequestsFromMapFunc(dropletOfBot), builder.WithPredicates(namesDroplet())).
 		WatchesRawSource(fleetSource(mgr.GetClient(), passes)).
-		WatchesRawSource(freezeSource(mgr.GetClient(), c.freeze)).
+		WatchesRawSource(everyDroplet(mgr.GetClient(), c.freeze.OnChange)).
+		WatchesRawSource(everyDroplet(mgr.GetClient(), c.firewall.OnChange)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: limiter}).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), c))
 }
