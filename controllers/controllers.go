@@ -17,6 +17,7 @@ import (
 	"github.com/cedros-io/open-spawn/controllers/droplet"
 	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/catalogue"
+	"github.com/cedros-io/open-spawn/internal/firewall"
 	"github.com/cedros-io/open-spawn/internal/index"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/leadership"
@@ -28,6 +29,8 @@ type Options struct {
 	Cloud *budget.Instances
 	// Freeze tells whether anything may be done at the cloud.
 	Freeze droplet.Freeze
+	// Firewall looks after the fleet's firewall. It is started with the controllers.
+	Firewall *firewall.Keeper
 	// Inventory is the fleet as the cloud lists it. It is started with the controllers.
 	Inventory *inventory.Inventory
 	// Clock is the time.
@@ -46,13 +49,16 @@ type Options struct {
 
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
 
-// Register adds every controller, the indexes they read and the inventory to a manager.
+// Register adds every controller, the indexes they read, the inventory and the firewall to a manager.
 func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := index.Register(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	if err := mgr.Add(o.Inventory); err != nil {
 		return fmt.Errorf("adding the inventory: %w", err)
+	}
+	if err := mgr.Add(o.Firewall); err != nil {
+		return fmt.Errorf("adding the firewall: %w", err)
 	}
 	accounts := account.NewController(account.Options{
 		Client: mgr.GetClient(), Clock: o.Clock, Recorder: mgr.GetEventRecorder("account"),
@@ -69,8 +75,8 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	droplets := droplet.NewController(droplet.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cloud: o.Cloud, Inventory: o.Inventory, Clock: o.Clock,
-		Freeze: o.Freeze, Leader: o.Leader, Recorder: mgr.GetEventRecorder("droplet"), Fleet: o.Fleet,
-		SettleWindow: o.SettleWindow,
+		Freeze: o.Freeze, Firewall: o.Firewall, Leader: o.Leader, Recorder: mgr.GetEventRecorder("droplet"),
+		Fleet: o.Fleet, SettleWindow: o.SettleWindow,
 	})
 	if err := droplets.Register(mgr, o.Inventory); err != nil {
 		return fmt.Errorf("adding the droplet controller: %w", err)

@@ -62,6 +62,8 @@ type Options struct {
 	Cloud *budget.Instances
 	// Freeze tells whether anything may be done at the cloud.
 	Freeze Freeze
+	// Firewall tells whether an instance may be created.
+	Firewall Firewall
 	// Inventory is the fleet as the cloud lists it.
 	Inventory Fleet
 	// Clock is the time.
@@ -87,6 +89,7 @@ type Controller struct {
 	recorder events.EventRecorder
 	freeze   Freeze
 	fleet    string
+	firewall Firewall
 	steps    []step
 	finalize step
 }
@@ -95,11 +98,11 @@ type Controller struct {
 func NewController(o Options) *Controller {
 	exists := &existence{
 		client: o.Client, live: o.Live, cloud: o.Cloud, inventory: o.Inventory, clock: o.Clock, leader: o.Leader,
-		fleet: o.Fleet, settle: o.SettleWindow, sightings: newSightings(),
+		firewall: o.Firewall, fleet: o.Fleet, settle: o.SettleWindow, sightings: newSightings(),
 	}
 	operate := &operations{existence: exists, market: o.Market, grace: o.ShutdownGrace}
 	return &Controller{
-		client: o.Client, clock: o.Clock, recorder: o.Recorder, freeze: o.Freeze, fleet: o.Fleet,
+		client: o.Client, clock: o.Clock, recorder: o.Recorder, freeze: o.Freeze, firewall: o.Firewall, fleet: o.Fleet,
 		steps:    []step{&thawed{o.Freeze, exists}, operate, power{}, drift{}},
 		finalize: &thawed{o.Freeze, &finalize{operations: operate, destructions: newDestructions(o.Client)}},
 	}
@@ -146,7 +149,8 @@ func (c *Controller) stepsFor(deleting bool) []step {
 }
 
 // Register adds the controller to a manager. It is woken by a change of a Droplet's spec or deletion, by its Bot naming
-// it, by passes over the fleet that show an instance other than as recorded, and when the fleet freezes or thaws.
+// it, by passes over the fleet that show an instance other than as recorded, when the fleet freezes or
+// thaws, and when its firewall comes to be in place.
 func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) error {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 	return ctrl.NewControllerManagedBy(mgr).
@@ -155,7 +159,8 @@ func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) err
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, finalizersChanged()))).
 		Watches(&spawnv1.Bot{}, handler.EnqueueRequestsFromMapFunc(dropletOfBot), builder.WithPredicates(namesDroplet())).
 		WatchesRawSource(fleetSource(mgr.GetClient(), passes, c.fleet)).
-		WatchesRawSource(freezeSource(mgr.GetClient(), c.freeze)).
+		WatchesRawSource(everyDroplet(mgr.GetClient(), c.freeze.OnChange)).
+		WatchesRawSource(everyDroplet(mgr.GetClient(), c.firewall.OnChange)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: limiter}).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), c))
 }

@@ -28,6 +28,7 @@ type existence struct {
 	live      client.Reader
 	cloud     *budget.Instances
 	inventory Fleet
+	firewall  Firewall
 	clock     clock.PassiveClock
 	leader    leadership.Check
 	fleet     string

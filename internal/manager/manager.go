@@ -91,8 +91,12 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 			return nil, fmt.Errorf("registering inventory metrics: %w", err)
 		}
 	}
+	wall, err := newFirewall(mgr, o, do)
+	if err != nil {
+		return nil, err
+	}
 	err = controllers.Register(ctx, mgr, controllers.Options{
-		Cloud: do.cloud, Freeze: do.guard, Inventory: passes, Clock: o.Clock,
+		Cloud: do.cloud, Freeze: do.guard, Firewall: wall, Inventory: passes, Clock: o.Clock,
 		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
 		Market:        catalogue.New(catalogue.Options{Cloud: do.cloud.For("", ""), Clock: o.Clock}),
 		ShutdownGrace: o.Settings.ShutdownGrace,

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/dosim"
 	"github.com/cedros-io/open-spawn/internal/dosim/conformance"
 	"github.com/cedros-io/open-spawn/internal/leadership"
@@ -55,6 +57,12 @@ type Env struct {
 	// CallsPerMinute is what the next life of the manager may spend. It is far above what any test needs, so that only
 	// those tests meet the budget that set it, and Restart.
 	CallsPerMinute int
+	// Walled makes the fleet's firewall a part of the world: no instance is created before it is in place, and Pass sees
+	// to that. Without it there is none, and none of its calls.
+	Walled bool
+	// SSHFrom and Egress are what the firewall lets through, from the manager's next life on.
+	SSHFrom []netip.Prefix
+	Egress  []cloud.FirewallRule
 	// MayHaveTwo is set by tests that plant or lose instances on purpose, to allow a Bot two live ones for a while.
 	MayHaveTwo bool
 

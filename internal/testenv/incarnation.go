@@ -20,6 +20,7 @@ import (
 	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/catalogue"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
+	"github.com/cedros-io/open-spawn/internal/firewall"
 	"github.com/cedros-io/open-spawn/internal/fleet"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
@@ -42,6 +43,8 @@ type Incarnation struct {
 	Guard *fleet.Guard
 	// Budget is what this life may spend.
 	Budget *budget.Budget
+	// Firewall looks after the fleet's firewall; it is asked for only in an Env that is Walled.
+	Firewall *firewall.Keeper
 	// Events are the events it has recorded.
 	Events *events.FakeRecorder
 	// Before and After are called for every request to the API server or the cloud, when set.
@@ -77,6 +80,7 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 	i.Inventory = inventory.New(inventory.Options{
 		Lister: spends.For("", ""), Tag: identity.FleetTag(Fleet), Clock: e.Clock,
 	})
+	i.Firewall = e.newFirewall(i, spends)
 	i.accounts = reconcile.AsReconciler(kube, account.NewController(account.Options{
 		Client: kube, Clock: e.Clock, Recorder: i.Events,
 	}))
@@ -84,8 +88,8 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 		Client: kube, Live: kube, Inventory: i.Inventory, Clock: e.Clock, Recorder: i.Events, Fleet: Fleet,
 	}))
 	i.droplets = reconcile.AsReconciler(kube, droplet.NewController(droplet.Options{
-		Client: kube, Live: kube, Cloud: spends, Freeze: i.Guard, Inventory: i.Inventory, Clock: e.Clock, Leader: leader,
-		Recorder: i.Events, Fleet: Fleet, SettleWindow: SettleWindow,
+		Client: kube, Live: kube, Cloud: spends, Freeze: i.Guard, Firewall: gateway{e, i.Firewall}, Inventory: i.Inventory,
+		Clock: e.Clock, Leader: leader, Recorder: i.Events, Fleet: Fleet, SettleWindow: SettleWindow,
 		Market:        catalogue.New(catalogue.Options{Cloud: spends.For("", ""), Clock: e.Clock}),
 		ShutdownGrace: ShutdownGrace,
 	}))

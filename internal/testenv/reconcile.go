@@ -43,11 +43,15 @@ func (e *Env) ReconcileAccount() (reconcile.Result, error) {
 	return e.reconcile(e.Manager.accounts, &spawnv1.Account{}, types.NamespacedName{Name: e.AccountName()})
 }
 
-// Pass makes the manager list the fleet, and moves the clock a moment before, so that the pass is a new one.
+// Pass makes the manager list the fleet, and moves the clock a moment before, so that the pass is a new one. In a world
+// that is Walled it also puts up the firewall, if that is not known to be in place.
 func (e *Env) Pass() {
 	e.t.Helper()
 	e.Step(time.Millisecond)
 	_ = e.Manager.Inventory.Refresh(e.quiet()) // a failing cloud is the test's own doing
+	if e.Walled && e.Manager.Firewall.Ready() != nil {
+		_ = e.Manager.Firewall.Check(e.quiet())
+	}
 }
 
 // Round reconciles every object of the test once. It returns the soonest time at which one of them wants to be looked

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
+	"github.com/cedros-io/open-spawn/internal/firewall"
 	"github.com/cedros-io/open-spawn/internal/fleet"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 )
@@ -155,6 +156,9 @@ func registeredMetrics(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	if err := r.Register(budget.New(budget.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Register(firewall.New(firewall.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	return r.names
