@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/internal/dosim"
 	"github.com/cedros-io/open-spawn/internal/dosim/conformance"
 	"github.com/cedros-io/open-spawn/internal/leadership"
@@ -53,6 +54,8 @@ type Env struct {
 	// CallsPerMinute is what the next life of the manager may spend. It is far above what any test needs, so that only
 	// those tests meet the budget that set it, and Restart.
 	CallsPerMinute int
+	// Market tells the bot controller what machines can be had, from the manager's next life on.
+	Market bot.Market
 	// MayHaveTwo is set by tests that plant or lose instances on purpose, to allow a Bot two live ones for a while.
 	MayHaveTwo bool
 
