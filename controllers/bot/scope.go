@@ -72,5 +72,6 @@ func (s *scope) summarize() {
 
 func (s *scope) isSuspendedAndOn() bool {
 	return s.droplet != nil && status.Reason(s.bot, spawnv1.AdmittedCondition) == spawnv1.AccountSuspendedReason &&
-		status.IsTrue(s.droplet, spawnv1.ExistsCondition)
+		status.IsTrue(s.droplet, spawnv1.ExistsCondition) &&
+		status.Reason(s.droplet, spawnv1.RunningCondition) != spawnv1.PoweredOffReason
 }
