@@ -206,3 +206,5 @@ func (h *hands) annotate(name, key, value string) {
 func isDropletDelete(request *http.Request) bool {
 	return toAPI(request) && request.Method == http.MethodDelete && strings.Contains(request.URL.Path, "/droplets/")
 }
+
+func mergeFrom(before client.Object) client.Patch { return client.MergeFrom(before) }

@@ -145,14 +145,20 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 		return Manager{}, err
 	}
 	o.WatchNamespaces = split(namespaces)
-	var err error
-	if o.SSHCIDRs, err = parseNetworks(split(cidrs)); err != nil {
-		return Manager{}, fmt.Errorf("--ssh-cidrs: %w", err)
-	}
-	if o.ExtraEgress, err = parseEgress(split(egress)); err != nil {
-		return Manager{}, fmt.Errorf("--extra-egress: %w", err)
+	if err := o.readNetworks(cidrs, egress); err != nil {
+		return Manager{}, err
 	}
 	return o, o.validate()
+}
+
+func (o *Manager) readNetworks(cidrs, egress string) (err error) {
+	if o.SSHCIDRs, err = parseNetworks(split(cidrs)); err != nil {
+		return fmt.Errorf("--ssh-cidrs: %w", err)
+	}
+	if o.ExtraEgress, err = parseEgress(split(egress)); err != nil {
+		return fmt.Errorf("--extra-egress: %w", err)
+	}
+	return nil
 }
 
 func (o Manager) validate() error {

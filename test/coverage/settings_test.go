@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cedros-io/open-spawn/controllers/bot"
+	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
 	"github.com/cedros-io/open-spawn/internal/fleet"
 	"github.com/cedros-io/open-spawn/internal/inventory"
@@ -43,7 +44,7 @@ func TestMED001_EveryFlagIsRead(t *testing.T) {
 			})
 		}
 	}
-	if binaries[module+"/internal/options"] < 11 || binaries[module+"/cmd/dosim"] < 10 {
+	if binaries[module+"/internal/options"] < 21 || binaries[module+"/cmd/dosim"] < 10 {
 		t.Errorf("found flags in %v, want those of the manager and of dosim", binaries)
 	}
 }
@@ -131,6 +132,9 @@ func registeredMetrics(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	if err := r.Register(bot.NewController(bot.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Register(budget.New(budget.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	return r.names
