@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -33,6 +34,8 @@ type Options struct {
 	Firewall *firewall.Keeper
 	// Inventory is the fleet as the cloud lists it. It is started with the controllers.
 	Inventory *inventory.Inventory
+	// Metrics takes the collectors of the controllers.
+	Metrics prometheus.Registerer
 	// Clock is the time.
 	Clock clock.PassiveClock
 	// Leader tells whether this process may still create.
@@ -67,9 +70,12 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		return fmt.Errorf("adding the account controller: %w", err)
 	}
 	bots := bot.NewController(bot.Options{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Inventory: o.Inventory, Clock: o.Clock,
-		Recorder: mgr.GetEventRecorder("bot"), Fleet: o.Fleet,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Inventory: o.Inventory, Cloud: o.Cloud, Freeze: o.Freeze,
+		Clock: o.Clock, Recorder: mgr.GetEventRecorder("bot"), Fleet: o.Fleet,
 	})
+	if err := o.Metrics.Register(bots); err != nil {
+		return fmt.Errorf("registering the metrics of the bot controller: %w", err)
+	}
 	if err := bots.Register(mgr, o.Inventory); err != nil {
 		return fmt.Errorf("adding the bot controller: %w", err)
 	}

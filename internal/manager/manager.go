@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -86,17 +87,19 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 		Lister: do.cloud.For("", ""), Tag: identity.FleetTag(do.fleet), Interval: o.Settings.InventoryInterval,
 		Clock: o.Clock,
 	})
-	if !o.Embedded {
-		if err := metrics.Registry.Register(passes); err != nil {
-			return nil, fmt.Errorf("registering inventory metrics: %w", err)
-		}
+	collectors := prometheus.Registerer(metrics.Registry)
+	if o.Embedded {
+		collectors = prometheus.NewRegistry()
+	}
+	if err := collectors.Register(passes); err != nil {
+		return nil, fmt.Errorf("registering inventory metrics: %w", err)
 	}
 	wall, err := newFirewall(mgr, o, do)
 	if err != nil {
 		return nil, err
 	}
 	err = controllers.Register(ctx, mgr, controllers.Options{
-		Cloud: do.cloud, Freeze: do.guard, Firewall: wall, Inventory: passes, Clock: o.Clock,
+		Cloud: do.cloud, Freeze: do.guard, Firewall: wall, Inventory: passes, Metrics: collectors, Clock: o.Clock,
 		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
 		Market:        catalogue.New(catalogue.Options{Cloud: do.cloud.For("", ""), Clock: o.Clock}),
 		ShutdownGrace: o.Settings.ShutdownGrace,

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/dosim"
 	"github.com/cedros-io/open-spawn/internal/dosim/conformance"
@@ -63,6 +64,8 @@ type Env struct {
 	// SSHFrom and Egress are what the firewall lets through, from the manager's next life on.
 	SSHFrom []netip.Prefix
 	Egress  []cloud.FirewallRule
+	// Market tells the bot controller what machines can be had, from the manager's next life on.
+	Market bot.Market
 	// MayHaveTwo is set by tests that plant or lose instances on purpose, to allow a Bot two live ones for a while.
 	MayHaveTwo bool
 

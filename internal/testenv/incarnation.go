@@ -84,9 +84,10 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 	i.accounts = reconcile.AsReconciler(kube, account.NewController(account.Options{
 		Client: kube, Clock: e.Clock, Recorder: i.Events,
 	}))
-	i.bots = reconcile.AsReconciler(kube, bot.NewController(bot.Options{
-		Client: kube, Live: kube, Inventory: i.Inventory, Clock: e.Clock, Recorder: i.Events, Fleet: Fleet,
-	}))
+	i.bots = bot.NewController(bot.Options{
+		Client: kube, Live: kube, Inventory: i.Inventory, Cloud: spends, Freeze: i.Guard, Market: e.Market,
+		Clock: e.Clock, Recorder: i.Events, Fleet: Fleet,
+	}).Requests()
 	i.droplets = reconcile.AsReconciler(kube, droplet.NewController(droplet.Options{
 		Client: kube, Live: kube, Cloud: spends, Freeze: i.Guard, Firewall: gateway{e, i.Firewall}, Inventory: i.Inventory,
 		Clock: e.Clock, Leader: leader, Recorder: i.Events, Fleet: Fleet, SettleWindow: SettleWindow,

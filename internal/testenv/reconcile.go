@@ -6,6 +6,7 @@ package testenv
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -69,7 +70,7 @@ func (e *Env) Round() (time.Duration, error) {
 		}
 	}
 	add(e.ReconcileAccount())
-	for _, name := range e.names(&spawnv1.BotList{}) {
+	for _, name := range e.botNames() {
 		add(e.ReconcileBot(name))
 	}
 	for _, name := range e.names(&spawnv1.DropletList{}) {
@@ -139,6 +140,18 @@ func (e *Env) reconcile(r reconcile.Reconciler, obj client.Object, key types.Nam
 	result, err := r.Reconcile(e.quiet(), reconcile.Request{NamespacedName: key})
 	e.checkInvariants(obj, key, err)
 	return result, err
+}
+
+// botNames are the Bots of the test, and those that do not exist and have Droplets, whose events ask for them.
+func (e *Env) botNames() []string {
+	e.t.Helper()
+	names := e.names(&spawnv1.BotList{})
+	for _, droplet := range e.Droplets() {
+		if name := droplet.Spec.BotRef.Name; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (e *Env) names(list client.ObjectList) []string {

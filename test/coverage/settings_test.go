@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
 	"github.com/cedros-io/open-spawn/internal/firewall"
@@ -153,6 +154,9 @@ func registeredMetrics(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	if err := r.Register(fleet.New(fleet.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Register(bot.NewController(bot.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Register(budget.New(budget.Options{})); err != nil {
