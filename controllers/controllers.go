@@ -9,19 +9,21 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/cedros-io/open-spawn/controllers/account"
 	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/controllers/droplet"
+	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/index"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/leadership"
 )
 
-// Options are what the controllers need besides a manager. All are required.
+// Options are what the controllers need besides a manager. All but Metrics are required.
 type Options struct {
 	// Cloud is where instances are, as far as the budget lets us ask.
 	Cloud *budget.Instances
@@ -37,6 +39,10 @@ type Options struct {
 	Fleet string
 	// SettleWindow is how long after a lost reply an instance may still appear.
 	SettleWindow time.Duration
+	// Orphans says what is done about instances that no object claims.
+	Orphans orphan.Settings
+	// Metrics takes the controllers' own metrics; nil means that nobody does.
+	Metrics prometheus.Registerer
 }
 
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
@@ -69,6 +75,23 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	})
 	if err := droplets.Register(mgr, o.Inventory); err != nil {
 		return fmt.Errorf("adding the droplet controller: %w", err)
+	}
+	return sweep(mgr, o)
+}
+
+// sweep adds the sweeper, which is driven by the passes over the fleet.
+func sweep(mgr ctrl.Manager, o Options) error {
+	sweeper := orphan.New(orphan.Options{
+		Settings: o.Orphans, Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cloud: o.Cloud, Freeze: o.Freeze,
+		Passes: o.Inventory, Leader: o.Leader, Recorder: mgr.GetEventRecorder("orphan"), Clock: o.Clock, Fleet: o.Fleet,
+	})
+	if o.Metrics != nil {
+		if err := o.Metrics.Register(sweeper); err != nil {
+			return fmt.Errorf("registering the sweeper's metrics: %w", err)
+		}
+	}
+	if err := mgr.Add(sweeper); err != nil {
+		return fmt.Errorf("adding the sweeper: %w", err)
 	}
 	return nil
 }

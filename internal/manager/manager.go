@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -29,6 +30,7 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/controllers"
+	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/options"
@@ -85,20 +87,37 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 		Lister: do.cloud.For("", ""), Tag: identity.FleetTag(do.fleet), Interval: o.Settings.InventoryInterval,
 		Clock: o.Clock,
 	})
-	if !o.Embedded {
-		if err := metrics.Registry.Register(passes); err != nil {
+	registry := registerer(o)
+	if registry != nil {
+		if err := registry.Register(passes); err != nil {
 			return nil, fmt.Errorf("registering inventory metrics: %w", err)
 		}
 	}
 	err = controllers.Register(ctx, mgr, controllers.Options{
 		Cloud: do.cloud, Freeze: do.guard, Inventory: passes, Clock: o.Clock,
 		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
+		Orphans: orphans(o.Settings), Metrics: registry,
 	})
 	if err != nil {
 		return nil, err
 	}
 	o.Logger.Info("starting", "version", version.Version(), "fleet", do.fleet, "identity", election.identity)
 	return mgr, addProbes(mgr)
+}
+
+// registerer is where the controllers' metrics go, nil when there are other managers in the process.
+func registerer(o Options) prometheus.Registerer {
+	if o.Embedded {
+		return nil
+	}
+	return metrics.Registry
+}
+
+func orphans(settings options.Manager) orphan.Settings {
+	return orphan.Settings{
+		Policy: settings.OrphanPolicy, MinAge: settings.OrphanMinAge, Sightings: settings.OrphanSightings,
+		Namespace: settings.LeaderElectionNamespace,
+	}
 }
 
 func managerOptions(o Options, election election) ctrl.Options {

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/dosim"
 	"github.com/cedros-io/open-spawn/internal/dosim/conformance"
 	"github.com/cedros-io/open-spawn/internal/leadership"
@@ -53,6 +54,8 @@ type Env struct {
 	// CallsPerMinute is what the next life of the manager may spend. It is far above what any test needs, so that only
 	// those tests meet the budget that set it, and Restart.
 	CallsPerMinute int
+	// Orphans says what the next life of the manager does about orphans; it starts with the defaults of the flags.
+	Orphans orphan.Settings
 	// MayHaveTwo is set by tests that plant or lose instances on purpose, to allow a Bot two live ones for a while.
 	MayHaveTwo bool
 
@@ -80,7 +83,7 @@ func New(t *testing.T, options ...func(*dosim.Options)) *Env {
 	e := &Env{
 		Client: kube, Clock: clock, Cloud: sim, SimulatorURL: server.URL, Namespace: "test-" + rand.String(8),
 		t: t, conformance: conformance.FromEnv(t), token: "token-1",
-		CallsPerMinute: plentyPerMinute,
+		CallsPerMinute: plentyPerMinute, Orphans: orphan.Settings{MinAge: time.Hour, Sightings: 3},
 	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.Namespace}}
 	e.must(kube.Create(t.Context(), namespace), "creating the namespace")

@@ -17,6 +17,7 @@ import (
 	"github.com/cedros-io/open-spawn/controllers/account"
 	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/controllers/droplet"
+	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
 	"github.com/cedros-io/open-spawn/internal/fleet"
@@ -43,6 +44,8 @@ type Incarnation struct {
 	Budget *budget.Budget
 	// Events are the events it has recorded.
 	Events *events.FakeRecorder
+	// Orphans is its sweeper, which Env.Pass drives.
+	Orphans *orphan.Sweeper
 	// Before and After are called for every request to the API server or the cloud, when set.
 	Before, After Hook
 
@@ -86,6 +89,13 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 		Client: kube, Live: kube, Cloud: spends, Freeze: i.Guard, Inventory: i.Inventory, Clock: e.Clock, Leader: leader,
 		Recorder: i.Events, Fleet: Fleet, SettleWindow: SettleWindow,
 	}))
+	settings := e.Orphans
+	settings.Namespace = e.Namespace
+	i.Orphans = orphan.New(orphan.Options{
+		// A cache is read without a request, so the stand-in for it has no gate.
+		Settings: settings, Client: e.Client, Live: kube, Cloud: spends, Freeze: i.Guard, Passes: i.Inventory,
+		Leader: leader, Recorder: i.Events, Clock: e.Clock, Fleet: Fleet,
+	})
 	return i
 }
 

@@ -43,11 +43,23 @@ func (e *Env) ReconcileAccount() (reconcile.Result, error) {
 	return e.reconcile(e.Manager.accounts, &spawnv1.Account{}, types.NamespacedName{Name: e.AccountName()})
 }
 
-// Pass makes the manager list the fleet, and moves the clock a moment before, so that the pass is a new one.
+// Pass makes the manager list the fleet, and moves the clock a moment before, so that the pass is a new one. The sweeper
+// takes it in.
 func (e *Env) Pass() {
 	e.t.Helper()
+	_ = e.Sweep() // a failing cloud is the test's own doing
+}
+
+// Sweep is Pass for tests that want to know what stopped the sweeper.
+func (e *Env) Sweep() error {
+	e.t.Helper()
 	e.Step(time.Millisecond)
-	_ = e.Manager.Inventory.Refresh(e.quiet()) // a failing cloud is the test's own doing
+	if err := e.Manager.Inventory.Refresh(e.quiet()); err != nil {
+		return err
+	}
+	pass, _ := e.Manager.Inventory.Latest()
+	e.Step(time.Millisecond)
+	return e.Manager.Orphans.Sweep(e.quiet(), pass)
 }
 
 // Round reconciles every object of the test once. It returns the soonest time at which one of them wants to be looked

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
 	"github.com/cedros-io/open-spawn/internal/fleet"
 	"github.com/cedros-io/open-spawn/internal/inventory"
@@ -127,6 +128,9 @@ func registeredMetrics(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	if err := r.Register(fleet.New(fleet.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Register(orphan.New(orphan.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	return r.names
