@@ -58,7 +58,6 @@ func (e *Env) Sweep() error {
 		return err
 	}
 	pass, _ := e.Manager.Inventory.Latest()
-	e.Step(time.Millisecond)
 	return e.Manager.Orphans.Sweep(e.quiet(), pass)
 }
 
