@@ -40,7 +40,8 @@ func (s *Sweeper) tellFound(ctx context.Context) {
 }
 
 func (s *Sweeper) tellStray(ctx context.Context, instance cloud.Instance) {
-	log.FromContext(ctx).Info("found an instance that is named like a machine and bears no fleet's tag", logged(instance)...)
+	log.FromContext(ctx).Info("found an instance without a fleet's tag that is named like a machine",
+		logged(instance)...)
 	s.event(corev1.EventTypeWarning, spawnv1.OrphanFoundReason,
 		"instance %d, %s, is named like a machine, bears no fleet's tag, and no Droplet or Bot claims it; it is never "+
 			"destroyed: put the tag on it, or destroy it by hand", instance.ID, instance.Name)

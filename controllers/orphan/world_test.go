@@ -112,6 +112,7 @@ func (w *world) said() []string {
 		select {
 		case event := <-w.Manager.Events.Events:
 			said = append(said, event)
+			reasonsSaid[strings.Fields(event)[1]] = true
 		default:
 			return said
 		}
@@ -184,7 +185,7 @@ func (w *world) restore(objects []client.Object) {
 	}
 }
 
-// once makes act run before the first look at one instance.
+// onFreshLook makes act run before the first look at one instance.
 func onFreshLook(act func()) testenv.Hook {
 	done := false
 	return func(request *http.Request) error {
@@ -194,4 +195,9 @@ func onFreshLook(act func()) testenv.Hook {
 		}
 		return nil
 	}
+}
+
+// onEvery counts requests.
+func onEvery(count *int) testenv.Hook {
+	return func(*http.Request) error { *count++; return nil }
 }
