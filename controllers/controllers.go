@@ -16,6 +16,7 @@ import (
 	"github.com/cedros-io/open-spawn/controllers/account"
 	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/controllers/droplet"
+	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/catalogue"
 	"github.com/cedros-io/open-spawn/internal/firewall"
@@ -48,6 +49,8 @@ type Options struct {
 	ShutdownGrace time.Duration
 	// SettleWindow is how long after a lost reply an instance may still appear.
 	SettleWindow time.Duration
+	// Orphans says what is done about instances that no object claims.
+	Orphans orphan.Settings
 }
 
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
@@ -70,6 +73,7 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		return fmt.Errorf("adding the account controller: %w", err)
 	}
 	bots := bot.NewController(bot.Options{
+		Market: bot.Offers{Catalogue: o.Market},
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Inventory: o.Inventory, Cloud: o.Cloud, Freeze: o.Freeze,
 		Clock: o.Clock, Recorder: mgr.GetEventRecorder("bot"), Fleet: o.Fleet,
 	})
@@ -86,6 +90,21 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	})
 	if err := droplets.Register(mgr, o.Inventory); err != nil {
 		return fmt.Errorf("adding the droplet controller: %w", err)
+	}
+	return sweep(mgr, o)
+}
+
+// sweep adds the sweeper, which is driven by the passes over the fleet.
+func sweep(mgr ctrl.Manager, o Options) error {
+	sweeper := orphan.New(orphan.Options{
+		Settings: o.Orphans, Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cloud: o.Cloud, Freeze: o.Freeze,
+		Passes: o.Inventory, Leader: o.Leader, Recorder: mgr.GetEventRecorder("orphan"), Clock: o.Clock, Fleet: o.Fleet,
+	})
+	if err := o.Metrics.Register(sweeper); err != nil {
+		return fmt.Errorf("registering the sweeper's metrics: %w", err)
+	}
+	if err := mgr.Add(sweeper); err != nil {
+		return fmt.Errorf("adding the sweeper: %w", err)
 	}
 	return nil
 }

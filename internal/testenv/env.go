@@ -20,6 +20,7 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/controllers/bot"
+	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/dosim"
 	"github.com/cedros-io/open-spawn/internal/dosim/conformance"
@@ -66,6 +67,8 @@ type Env struct {
 	Egress  []cloud.FirewallRule
 	// Market tells the bot controller what machines can be had, from the manager's next life on.
 	Market bot.Market
+	// Orphans says what the next life of the manager does about orphans; it starts with the defaults of the flags.
+	Orphans orphan.Settings
 	// MayHaveTwo is set by tests that plant or lose instances on purpose, to allow a Bot two live ones for a while.
 	MayHaveTwo bool
 
@@ -93,7 +96,7 @@ func New(t *testing.T, options ...func(*dosim.Options)) *Env {
 	e := &Env{
 		Client: kube, Clock: clock, Cloud: sim, SimulatorURL: server.URL, Namespace: "test-" + rand.String(8),
 		t: t, conformance: conformance.FromEnv(t), token: "token-1",
-		CallsPerMinute: plentyPerMinute,
+		CallsPerMinute: plentyPerMinute, Orphans: orphan.Settings{MinAge: time.Hour, Sightings: 3},
 	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.Namespace}}
 	e.must(kube.Create(t.Context(), namespace), "creating the namespace")
