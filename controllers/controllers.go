@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -22,7 +23,7 @@ import (
 	"github.com/cedros-io/open-spawn/internal/leadership"
 )
 
-// Options are what the controllers need besides a manager. All are required.
+// Options are what the controllers need besides a manager. All but Metrics are required.
 type Options struct {
 	// Cloud is where instances are, as far as the budget lets us ask.
 	Cloud *budget.Instances
@@ -40,6 +41,8 @@ type Options struct {
 	Fleet string
 	// SettleWindow is how long after a lost reply an instance may still appear.
 	SettleWindow time.Duration
+	// Metrics takes the controllers' own metrics; nil means that nobody does.
+	Metrics prometheus.Registerer
 }
 
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
@@ -58,6 +61,11 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	accounts := account.NewController(account.Options{
 		Client: mgr.GetClient(), Clock: o.Clock, Recorder: mgr.GetEventRecorder("account"),
 	})
+	if o.Metrics != nil {
+		if err := o.Metrics.Register(accounts); err != nil {
+			return fmt.Errorf("registering the metrics of accounts: %w", err)
+		}
+	}
 	if err := accounts.Register(mgr); err != nil {
 		return fmt.Errorf("adding the account controller: %w", err)
 	}

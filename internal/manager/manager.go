@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -50,6 +51,14 @@ type Options struct {
 	Logger logr.Logger
 	// Embedded lets several managers live in one process, for tests: no global metrics, no unique names.
 	Embedded bool
+}
+
+// registerer is where metrics go; nil means nowhere.
+func (o Options) registerer() prometheus.Registerer {
+	if o.Embedded {
+		return nil
+	}
+	return metrics.Registry
 }
 
 // Scheme knows every kind that the manager reads or writes.
@@ -94,11 +103,12 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = controllers.Register(ctx, mgr, controllers.Options{
+	co := controllers.Options{
 		Cloud: do.cloud, Freeze: do.guard, Firewall: wall, Inventory: passes, Clock: o.Clock,
 		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
-	})
-	if err != nil {
+		Metrics: o.registerer(),
+	}
+	if err := controllers.Register(ctx, mgr, co); err != nil {
 		return nil, err
 	}
 	o.Logger.Info("starting", "version", version.Version(), "fleet", do.fleet, "identity", election.identity)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cedros-io/open-spawn/controllers/account"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
 	"github.com/cedros-io/open-spawn/internal/firewall"
 	"github.com/cedros-io/open-spawn/internal/fleet"
@@ -131,6 +132,9 @@ func registeredMetrics(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	if err := r.Register(firewall.New(firewall.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Register(account.NewController(account.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	return r.names
