@@ -17,6 +17,7 @@ import (
 	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/controllers/droplet"
 	"github.com/cedros-io/open-spawn/internal/budget"
+	"github.com/cedros-io/open-spawn/internal/catalogue"
 	"github.com/cedros-io/open-spawn/internal/firewall"
 	"github.com/cedros-io/open-spawn/internal/index"
 	"github.com/cedros-io/open-spawn/internal/inventory"
@@ -39,6 +40,10 @@ type Options struct {
 	Leader leadership.Check
 	// Fleet is the fleet id.
 	Fleet string
+	// Market knows what can be had.
+	Market *catalogue.Catalogue
+	// ShutdownGrace is how long a machine is given to shut itself down before its power is cut.
+	ShutdownGrace time.Duration
 	// SettleWindow is how long after a lost reply an instance may still appear.
 	SettleWindow time.Duration
 	// Metrics takes the controllers' own metrics; nil means that nobody does.

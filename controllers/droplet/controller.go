@@ -76,6 +76,10 @@ type Options struct {
 	Fleet string
 	// SettleWindow is how long after a lost reply an instance may still appear.
 	SettleWindow time.Duration
+	// Market knows what sizes can be had.
+	Market Market
+	// ShutdownGrace is how long a machine is given to shut itself down before its power is cut.
+	ShutdownGrace time.Duration
 }
 
 // Controller reconciles Droplets.
@@ -85,6 +89,7 @@ type Controller struct {
 	recorder events.EventRecorder
 	freeze   Freeze
 	firewall Firewall
+	fleet    string
 	steps    []step
 	finalize step
 }
@@ -93,12 +98,14 @@ type Controller struct {
 func NewController(o Options) *Controller {
 	exists := &existence{
 		client: o.Client, live: o.Live, cloud: o.Cloud, inventory: o.Inventory, clock: o.Clock, leader: o.Leader,
-		firewall: o.Firewall, fleet: o.Fleet, settle: o.SettleWindow,
+		firewall: o.Firewall, fleet: o.Fleet, settle: o.SettleWindow, sightings: newSightings(),
 	}
+	operate := &operations{existence: exists, market: o.Market, grace: o.ShutdownGrace}
 	return &Controller{
 		client: o.Client, clock: o.Clock, recorder: o.Recorder, freeze: o.Freeze, firewall: o.Firewall,
-		steps:    []step{&thawed{o.Freeze, exists}, power{}, drift{}},
-		finalize: &thawed{o.Freeze, &finalize{existence: exists}},
+		fleet:    o.Fleet,
+		steps:    []step{&thawed{o.Freeze, exists}, operate, power{}, drift{}},
+		finalize: &thawed{o.Freeze, &finalize{operations: operate, destructions: newDestructions(o.Client)}},
 	}
 }
 
@@ -113,8 +120,13 @@ func (c *Controller) Reconcile(ctx context.Context, droplet *spawnv1.Droplet) (r
 		// Somebody took it off: put it back before anything else; the change wakes us.
 		return reconcile.Result{}, finalizer.Add(ctx, c.client, droplet, spawnv1.DropletFinalizer)
 	}
+	if deleting {
+		if abandoned, err := c.abandon(ctx, droplet); abandoned || err != nil {
+			return reconcile.Result{}, err
+		}
+	}
 	before := droplet.DeepCopy()
-	s := newScope(c.client, droplet, c.clock.Now())
+	s := newScope(c.client, droplet, c.fleet, c.clock.Now())
 	var out outcome.Outcome
 	for _, step := range c.stepsFor(deleting) {
 		out.Add(step.Reconcile(ctx, s))
@@ -145,9 +157,9 @@ func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) err
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("droplet").
 		For(&spawnv1.Droplet{}, builder.WithPredicates(predicate.Or[client.Object](
-			predicate.GenerationChangedPredicate{}, finalizersChanged()))).
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, finalizersChanged()))).
 		Watches(&spawnv1.Bot{}, handler.EnqueueRequestsFromMapFunc(dropletOfBot), builder.WithPredicates(namesDroplet())).
-		WatchesRawSource(fleetSource(mgr.GetClient(), passes)).
+		WatchesRawSource(fleetSource(mgr.GetClient(), passes, c.fleet)).
 		WatchesRawSource(everyDroplet(mgr.GetClient(), c.freeze.OnChange)).
 		WatchesRawSource(everyDroplet(mgr.GetClient(), c.firewall.OnChange)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: limiter}).

@@ -33,6 +33,7 @@ type existence struct {
 	leader    leadership.Check
 	fleet     string
 	settle    time.Duration
+	sightings *sightings
 }
 
 // Reconcile makes the next move.

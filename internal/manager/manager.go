@@ -30,6 +30,7 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/controllers"
+	"github.com/cedros-io/open-spawn/internal/catalogue"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/options"
@@ -106,7 +107,8 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	co := controllers.Options{
 		Cloud: do.cloud, Freeze: do.guard, Firewall: wall, Inventory: passes, Clock: o.Clock,
 		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
-		Metrics: o.registerer(),
+		Market:        catalogue.New(catalogue.Options{Cloud: do.cloud.For("", ""), Clock: o.Clock}),
+		ShutdownGrace: o.Settings.ShutdownGrace, Metrics: o.registerer(),
 	}
 	if err := controllers.Register(ctx, mgr, co); err != nil {
 		return nil, err

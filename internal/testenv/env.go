@@ -31,6 +31,8 @@ const (
 	Fleet = "test-fleet"
 	// SettleWindow is the settle window of every test, on the fake clock.
 	SettleWindow = 5 * time.Minute
+	// ShutdownGrace is how long a machine may take to shut itself down, on the fake clock.
+	ShutdownGrace = 2 * time.Minute
 	// plentyPerMinute is more calls than a test makes without moving the clock.
 	plentyPerMinute = 1_000_000
 )

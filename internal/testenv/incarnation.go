@@ -18,6 +18,7 @@ import (
 	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/controllers/droplet"
 	"github.com/cedros-io/open-spawn/internal/budget"
+	"github.com/cedros-io/open-spawn/internal/catalogue"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
 	"github.com/cedros-io/open-spawn/internal/firewall"
 	"github.com/cedros-io/open-spawn/internal/fleet"
@@ -88,6 +89,8 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 	i.droplets = reconcile.AsReconciler(kube, droplet.NewController(droplet.Options{
 		Client: kube, Live: kube, Cloud: spends, Freeze: i.Guard, Firewall: gateway{e, i.Firewall}, Inventory: i.Inventory,
 		Clock: e.Clock, Leader: leader, Recorder: i.Events, Fleet: Fleet, SettleWindow: SettleWindow,
+		Market:        catalogue.New(catalogue.Options{Cloud: spends.For("", ""), Clock: e.Clock}),
+		ShutdownGrace: ShutdownGrace,
 	}))
 	return i
 }
