@@ -14,11 +14,12 @@ const (
 	DropletFinalizer = GroupName + "/droplet"
 )
 
-// Labels that the bot controller puts on a Droplet for people's selectors.
+// Labels that the bot controller puts on a Droplet.
 const (
 	// BotLabel is the name of the Bot. Type: label. Writer: bot controller. Reader: people. Example: scout.
 	BotLabel = GroupName + "/bot"
-	// AccountLabel is the name of the Account. Type: label. Writer: bot controller. Reader: people. Example: acme.
+	// AccountLabel is the name of the Account. Type: label. Writer: bot controller. Reader: people, account controller and
+	// droplet controller. Example: acme.
 	AccountLabel = GroupName + "/account"
 )
 

@@ -181,6 +181,8 @@ func TestABlindFleetRecoversByItself(t *testing.T) {
 func TestInstancesThatWeDestroyOurselvesAreNoMassLoss(t *testing.T) {
 	w, fleet := restingWorld(t, 8)
 	for _, one := range fleet[2:] {
+		d := one.droplet()
+		one.Update(d, func() { d.Annotations = map[string]string{spawnv1.ConfirmDestroyAnnotation: "true"} })
 		one.deleteDroplet()
 		one.reconcileIn(2 * time.Second) // destroyed, and the Droplet still there
 	}

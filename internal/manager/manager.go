@@ -30,8 +30,8 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/controllers"
-	"github.com/cedros-io/open-spawn/internal/catalogue"
 	"github.com/cedros-io/open-spawn/controllers/orphan"
+	"github.com/cedros-io/open-spawn/internal/catalogue"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/options"
@@ -53,6 +53,14 @@ type Options struct {
 	Logger logr.Logger
 	// Embedded lets several managers live in one process, for tests: no global metrics, no unique names.
 	Embedded bool
+}
+
+// registerer is where metrics go; nil means nowhere.
+func (o Options) registerer() prometheus.Registerer {
+	if o.Embedded {
+		return nil
+	}
+	return metrics.Registry
 }
 
 // Scheme knows every kind that the manager reads or writes.

@@ -41,7 +41,7 @@ func (e *Env) ReconcileDroplet(name string) (reconcile.Result, error) {
 // ReconcileAccount calls Reconcile for the test's Account once.
 func (e *Env) ReconcileAccount() (reconcile.Result, error) {
 	e.t.Helper()
-	return e.reconcile(e.Manager.accounts, &spawnv1.Account{}, types.NamespacedName{Name: e.AccountName()})
+	return e.reconcile(e.Manager.Accounts, &spawnv1.Account{}, types.NamespacedName{Name: e.AccountName()})
 }
 
 // Pass makes the manager list the fleet, and moves the clock a moment before, so that the pass is a new one. The sweeper
