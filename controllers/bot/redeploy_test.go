@@ -200,25 +200,6 @@ func TestAMachineIsKeptWhileTheFleetIsFrozen(t *testing.T) {
 	wantInstances(t, h.Env, "scout", 1, 1)
 }
 
-func TestABotThatHasHadManyMachinesKeepsTheOneItHasForAWhile(t *testing.T) {
-	h := newHands(t)
-	h.GivenReadyBot("scout")
-	h.until("it is held up", func() bool {
-		bot := h.Bot("scout")
-		if h.IsReady(bot) {
-			h.Step(time.Second)
-			h.redeployAt("scout", 0)
-		}
-		return reasonOf(bot, spawnv1.AsSpecifiedCondition) == spawnv1.ThrottledReason
-	})
-	h.WantCondition(h.Bot("scout"), spawnv1.AsSpecifiedCondition, metav1.ConditionFalse, spawnv1.ThrottledReason, "next try at")
-	wantOnly(t, h.Bot("scout"), spawnv1.ReconcilingCondition)
-	if live := h.Live("scout"); len(live) != 1 || live[0].State != "active" {
-		t.Errorf("live %+v, want the machine it has", live)
-	}
-	h.untilReady("scout")
-}
-
 func TestAHibernatedBotWhoseRedeployHasComeBeginsFromTheImage(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
