@@ -83,6 +83,27 @@ func TestTheFormatOfNamesAndTagsStays(t *testing.T) {
 	}
 }
 
+func TestMachineNamesHaveAShape(t *testing.T) {
+	for _, bot := range []string{"a", "z9", "a-b", "a--b", strings.Repeat("x", 40), "a" + strings.Repeat("-", 38) + "9"} {
+		name := identity.NewName("f", "tenant", bot)
+		if !identity.HasShape(name) || identity.PrefixOf(name) != identity.Prefix("f", "tenant", bot) {
+			t.Errorf("%q is not taken for a machine name", name)
+		}
+	}
+	for _, name := range []string{
+		"", "-", "web-1", "scout", "scout-nuunfa34", "scout-nuunfa34aaaa", "scout-nuunfa34aaaaaa", "-nuunfa34aaaaa",
+		"9-nuunfa34aaaaa", "Scout-nuunfa34aaaaa", "scout-nuunfa3-aaaaa", "scout-nuunfa18aaaaa", "scout.nuunfa34aaaaa",
+		strings.Repeat("x", 41) + "-nuunfa34aaaaa", "pool-3x7k2-a1b2c",
+	} {
+		if identity.HasShape(name) {
+			t.Errorf("%q is taken for a machine name", name)
+		}
+	}
+	if identity.PrefixOf("web") != "" {
+		t.Error("a short name has a prefix")
+	}
+}
+
 func TestNamesOfOneBotDiffer(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {

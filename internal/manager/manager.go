@@ -30,6 +30,8 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/controllers"
+	"github.com/cedros-io/open-spawn/internal/catalogue"
+	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/options"
@@ -86,22 +88,40 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 		Lister: do.cloud.For("", ""), Tag: identity.FleetTag(do.fleet), Interval: o.Settings.InventoryInterval,
 		Clock: o.Clock,
 	})
-	collectors := prometheus.Registerer(metrics.Registry)
-	if o.Embedded {
-		collectors = prometheus.NewRegistry()
-	}
+	collectors := registerer(o)
 	if err := collectors.Register(passes); err != nil {
 		return nil, fmt.Errorf("registering inventory metrics: %w", err)
 	}
+	wall, err := newFirewall(mgr, o, do)
+	if err != nil {
+		return nil, err
+	}
 	err = controllers.Register(ctx, mgr, controllers.Options{
-		Cloud: do.cloud, Freeze: do.guard, Inventory: passes, Metrics: collectors, Clock: o.Clock,
+		Cloud: do.cloud, Freeze: do.guard, Firewall: wall, Inventory: passes, Metrics: collectors, Clock: o.Clock,
 		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
+		Market:        catalogue.New(catalogue.Options{Cloud: do.cloud.For("", ""), Clock: o.Clock}),
+		ShutdownGrace: o.Settings.ShutdownGrace, Orphans: orphans(o.Settings),
 	})
 	if err != nil {
 		return nil, err
 	}
 	o.Logger.Info("starting", "version", version.Version(), "fleet", do.fleet, "identity", election.identity)
 	return mgr, addProbes(mgr)
+}
+
+// registerer is where metrics go: nowhere when there are other managers in the process.
+func registerer(o Options) prometheus.Registerer {
+	if o.Embedded {
+		return prometheus.NewRegistry()
+	}
+	return metrics.Registry
+}
+
+func orphans(settings options.Manager) orphan.Settings {
+	return orphan.Settings{
+		Policy: settings.OrphanPolicy, MinAge: settings.OrphanMinAge, Sightings: settings.OrphanSightings,
+		Namespace: settings.LeaderElectionNamespace,
+	}
 }
 
 func managerOptions(o Options, election election) ctrl.Options {

@@ -145,20 +145,23 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 		return Manager{}, err
 	}
 	o.WatchNamespaces = split(namespaces)
-	if err := o.readNetworks(cidrs, egress); err != nil {
+	var err error
+	if o.SSHCIDRs, o.ExtraEgress, err = readNetworks(cidrs, egress); err != nil {
 		return Manager{}, err
 	}
 	return o, o.validate()
 }
 
-func (o *Manager) readNetworks(cidrs, egress string) (err error) {
-	if o.SSHCIDRs, err = parseNetworks(split(cidrs)); err != nil {
-		return fmt.Errorf("--ssh-cidrs: %w", err)
+func readNetworks(cidrs, egress string) ([]netip.Prefix, []Egress, error) {
+	from, err := parseNetworks(split(cidrs))
+	if err != nil {
+		return nil, nil, fmt.Errorf("--ssh-cidrs: %w", err)
 	}
-	if o.ExtraEgress, err = parseEgress(split(egress)); err != nil {
-		return fmt.Errorf("--extra-egress: %w", err)
+	to, err := parseEgress(split(egress))
+	if err != nil {
+		return nil, nil, fmt.Errorf("--extra-egress: %w", err)
 	}
-	return nil
+	return from, to, nil
 }
 
 func (o Manager) validate() error {

@@ -68,6 +68,9 @@ func firstToBlame(obj Object, feeds []string) *metav1.Condition {
 	return unknown
 }
 
+// NeedsPerson tells whether nothing gets better with that reason until a person acts or a spec changes.
+func NeedsPerson(reason string) bool { return classOf(reason) == stalled }
+
 // class is what a reason for not being Ready means for those who wait.
 type class int
 

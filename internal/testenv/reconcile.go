@@ -44,11 +44,26 @@ func (e *Env) ReconcileAccount() (reconcile.Result, error) {
 	return e.reconcile(e.Manager.accounts, &spawnv1.Account{}, types.NamespacedName{Name: e.AccountName()})
 }
 
-// Pass makes the manager list the fleet, and moves the clock a moment before, so that the pass is a new one.
+// Pass makes the manager list the fleet, and moves the clock a moment before, so that the pass is a new one. The sweeper
+// takes it in. In a world that is Walled it also puts up the firewall, if that is not known to be in place.
 func (e *Env) Pass() {
 	e.t.Helper()
+	_ = e.Sweep() // a failing cloud is the test's own doing
+}
+
+// Sweep is Pass for tests that want to know what stopped the sweeper.
+func (e *Env) Sweep() error {
+	e.t.Helper()
 	e.Step(time.Millisecond)
-	_ = e.Manager.Inventory.Refresh(e.quiet()) // a failing cloud is the test's own doing
+	err := e.Manager.Inventory.Refresh(e.quiet())
+	if e.Walled && e.Manager.Firewall.Ready() != nil {
+		_ = e.Manager.Firewall.Check(e.quiet())
+	}
+	if err != nil {
+		return err
+	}
+	pass, _ := e.Manager.Inventory.Latest()
+	return e.Manager.Orphans.Sweep(e.quiet(), pass)
 }
 
 // Round reconciles every object of the test once. It returns the soonest time at which one of them wants to be looked

@@ -6,6 +6,9 @@ package coverage_test
 import (
 	"go/ast"
 	"go/types"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,8 +17,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cedros-io/open-spawn/controllers/bot"
+	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
+	"github.com/cedros-io/open-spawn/internal/firewall"
 	"github.com/cedros-io/open-spawn/internal/fleet"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 )
@@ -111,6 +116,27 @@ func TestMED001_EveryMetricIsRegistered(t *testing.T) {
 	}
 }
 
+// TestMED001_EveryMetricIsDocumented: whoever sees a metric finds out from docs/ what it means.
+func TestMED001_EveryMetricIsDocumented(t *testing.T) {
+	var all strings.Builder
+	err := filepath.WalkDir("../../docs", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".md" || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range registeredMetrics(t) {
+		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(all.String()) {
+			t.Errorf("metric %s is not in docs/", name)
+		}
+	}
+}
+
 var (
 	metricName = regexp.MustCompile(`^openspawn_[a-z0-9_]+$`)
 	fqName     = regexp.MustCompile(`fqName: "([^"]+)"`)
@@ -135,6 +161,12 @@ func registeredMetrics(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	if err := r.Register(budget.New(budget.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Register(firewall.New(firewall.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Register(orphan.New(orphan.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	return r.names
