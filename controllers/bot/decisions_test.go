@@ -125,7 +125,10 @@ func TestADropletIsLeftToABotThatMayBeRestored(t *testing.T) {
 		droplet *spawnv1.Droplet
 		want    time.Duration
 	}{
-		"an hour old": {&bare, 23 * time.Hour}, "a day old": {&old, 0}, "one that has asked": {&tried, 0}, "one that has": {&made, 0},
+		"an hour old":        {&bare, 23 * time.Hour},
+		"a day old":          {&old, 0},
+		"one that has asked": {&tried, 0},
+		"one that has":       {&made, 0},
 	} {
 		if got := mayBeRestored(test.droplet, noon); got != test.want {
 			t.Errorf("%s: left for %s, want %s", name, got, test.want)

@@ -17,8 +17,8 @@ import (
 )
 
 // desiredDroplet is the Droplet that a Bot should have under a machine name, begun from the image. It is created with
-// its finalizer on it, and without an owner reference: garbage collection by uid would destroy a fleet that was restored
-// from a backup.
+// its finalizer on it, and without an owner reference: garbage collection by uid would destroy a fleet that was
+// restored from a backup.
 func desiredDroplet(bot *spawnv1.Bot, name string) *spawnv1.Droplet {
 	m := bot.Spec.Machine
 	droplet := &spawnv1.Droplet{

@@ -18,8 +18,8 @@ import (
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
-// machine is the step that owns condition DropletReady: the Bot's one Droplet exists and is Ready, or the Bot hibernates
-// and has none.
+// machine is the step that owns condition DropletReady: the Bot's one Droplet exists and is Ready, or the Bot
+// hibernates and has none.
 type machine struct {
 	client    client.Client
 	live      client.Reader
@@ -119,8 +119,8 @@ func (m *machine) keep(ctx context.Context, s *scope) (reconcile.Result, error) 
 	return m.dropletOfLostSnapshot(ctx, s, result)
 }
 
-// mirror writes down to the Droplet what of its spec may change. A snapshot is asked for only once an earlier one is out
-// of the way: what it reports then was taken since.
+// mirror writes down to the Droplet what of its spec may change. A snapshot is asked for only once an earlier one is
+// out of the way: what it reports then was taken since.
 func (m *machine) mirror(ctx context.Context, bot *spawnv1.Bot, droplet *spawnv1.Droplet) error {
 	return change(ctx, m.client, droplet, func(spec *spawnv1.DropletSpec) {
 		before := spec.Snapshot

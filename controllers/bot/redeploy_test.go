@@ -18,12 +18,11 @@ import (
 )
 
 // redeployAt sets spec.redeployAt that far from now.
-func (h *hands) redeployAt(name string, from time.Duration) metav1.Time {
+func (h *hands) redeployAt(name string, from time.Duration) {
 	h.t.Helper()
 	at := metav1.NewTime(h.Clock.Now().Add(from).Truncate(time.Second))
 	bot := h.Bot(name)
 	h.Update(bot, func() { bot.Spec.RedeployAt = &at })
-	return at
 }
 
 func TestAMachineIsReplacedWhenItsInstantHasComeAndNotBefore(t *testing.T) {
@@ -205,7 +204,7 @@ func TestAHibernatedBotWhoseRedeployHasComeBeginsFromTheImage(t *testing.T) {
 	h.GivenReadyBot("scout")
 	h.Step(time.Hour)
 	h.redeployAt("scout", time.Hour)
-	asleep := h.untilHibernated("scout")
+	asleep := h.untilHibernated()
 	h.Step(2 * time.Hour)
 	h.settle()
 	h.wantSnapshots(asleep.Status.SnapshotID) // it may come to be needed as long as the bot sleeps
@@ -223,7 +222,7 @@ func TestARedeployOfLongAgoDoesNotCostAHibernatedBotItsSnapshot(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
 	h.redeployAt("scout", -time.Hour)
-	asleep := h.untilHibernated("scout")
+	asleep := h.untilHibernated()
 	h.want("scout", spawnv1.BotRunning)
 	h.untilReady("scout")
 	if spec := h.DropletOf("scout").Spec; spec.SnapshotID != asleep.Status.SnapshotID {

@@ -66,7 +66,7 @@ func TestADeletedBotLeavesTheSnapshotItsPolicyAsksFor(t *testing.T) {
 
 	// The way back.
 	h.GivenBot("scout", func(b *spawnv1.Bot) { b.Spec.DesiredState = spawnv1.BotHibernated })
-	if asleep := h.untilHibernated("scout"); asleep.Status.SnapshotID != kept {
+	if asleep := h.untilHibernated(); asleep.Status.SnapshotID != kept {
 		t.Errorf("the bot has snapshot %d, want the one that was kept, %d", asleep.Status.SnapshotID, kept)
 	}
 	h.want("scout", spawnv1.BotRunning)
@@ -89,7 +89,7 @@ func TestAHibernatedBotIsDeletedWithItsSnapshotOrWithout(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHands(t)
 			h.GivenReadyBot("scout")
-			asleep := h.untilHibernated("scout")
+			asleep := h.untilHibernated()
 			foreign := h.plantSnapshot("holiday-pictures")
 			h.Update(asleep, func() {
 				asleep.Spec.DeletionPolicy = test.policy
@@ -112,7 +112,7 @@ func TestAHibernatedBotIsDeletedWithItsSnapshotOrWithout(t *testing.T) {
 func TestABotIsNotGoneBeforeItsSnapshotIs(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
-	asleep := h.untilHibernated("scout")
+	asleep := h.untilHibernated()
 	h.Cloud.AddFault(dosim.Fault{
 		Kind: dosim.FaultStatus, Method: http.MethodDelete, Route: "/v2/snapshots/{snapshot}",
 		Status: http.StatusForbidden, Count: dosim.Forever,
@@ -133,7 +133,7 @@ func TestABotDeletedWhileItHibernatesOrIsRestoredLeavesNothing(t *testing.T) {
 			h := newHands(t)
 			bot := h.GivenReadyBot("scout")
 			if state == spawnv1.BotRunning {
-				h.untilHibernated("scout")
+				h.untilHibernated()
 			}
 			h.want("scout", state)
 			for range after {
