@@ -37,6 +37,11 @@ const (
 	ConfirmDestroyAnnotation = GroupName + "/confirm-destroy"
 )
 
+// CreatedAtAnnotation is when the Droplet was created, by the clock that also says whether spec.redeployAt of its Bot
+// has come, so that clocks that differ replace no machine twice; and it survives backup and restore. Type: annotation
+// on a Droplet. Writer and reader: bot controller. Example: 2026-03-01T21:04:05Z.
+const CreatedAtAnnotation = GroupName + "/created-at"
+
 // Tags at DigitalOcean.
 const (
 	// FleetTagPrefix comes before the fleet id in the tag by which a fleet lists and claims its instances. Type:
