@@ -138,7 +138,7 @@ func TestAnInstanceWithoutATagIsToldByTheHourlyList(t *testing.T) {
 	w.plant(bare, func(p *dosim.Plant) { p.CreatedAt = w.Clock.Now().Add(15 * time.Minute) })
 	w.plant(func(p *dosim.Plant) { p.Tags = identity.Tags("other", nil) })
 	w.Cloud.ResetJournal()
-	must(t, w.passes(360)) // three hours
+	must(t, w.passes(360))                                                                 // three hours
 	w.wantSaid("Warning "+spawnv1.OrphanFoundReason, "Warning "+spawnv1.OrphanFoundReason) // the young one later
 	if got := metricsOf(t, w.Manager.Orphans); got["openspawn_orphans{untagged}"] != 2 {
 		t.Errorf("metrics %v", got)
