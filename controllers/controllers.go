@@ -18,42 +18,53 @@ import (
 	"github.com/cedros-io/open-spawn/controllers/droplet"
 	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/budget"
+	"github.com/cedros-io/open-spawn/internal/catalogue"
+	"github.com/cedros-io/open-spawn/internal/firewall"
 	"github.com/cedros-io/open-spawn/internal/index"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/leadership"
 )
 
-// Options are what the controllers need besides a manager. All but Metrics are required.
+// Options are what the controllers need besides a manager. All are required.
 type Options struct {
 	// Cloud is where instances are, as far as the budget lets us ask.
 	Cloud *budget.Instances
 	// Freeze tells whether anything may be done at the cloud.
 	Freeze droplet.Freeze
+	// Firewall looks after the fleet's firewall. It is started with the controllers.
+	Firewall *firewall.Keeper
 	// Inventory is the fleet as the cloud lists it. It is started with the controllers.
 	Inventory *inventory.Inventory
+	// Metrics takes the collectors of the controllers.
+	Metrics prometheus.Registerer
 	// Clock is the time.
 	Clock clock.PassiveClock
 	// Leader tells whether this process may still create.
 	Leader leadership.Check
 	// Fleet is the fleet id.
 	Fleet string
+	// Market knows what can be had.
+	Market *catalogue.Catalogue
+	// ShutdownGrace is how long a machine is given to shut itself down before its power is cut.
+	ShutdownGrace time.Duration
 	// SettleWindow is how long after a lost reply an instance may still appear.
 	SettleWindow time.Duration
 	// Orphans says what is done about instances that no object claims.
 	Orphans orphan.Settings
-	// Metrics takes the controllers' own metrics; nil means that nobody does.
-	Metrics prometheus.Registerer
 }
 
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
 
-// Register adds every controller, the indexes they read and the inventory to a manager.
+// Register adds every controller, the indexes they read, the inventory and the firewall to a manager.
 func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := index.Register(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	if err := mgr.Add(o.Inventory); err != nil {
 		return fmt.Errorf("adding the inventory: %w", err)
+	}
+	if err := mgr.Add(o.Firewall); err != nil {
+		return fmt.Errorf("adding the firewall: %w", err)
 	}
 	accounts := account.NewController(account.Options{
 		Client: mgr.GetClient(), Clock: o.Clock, Recorder: mgr.GetEventRecorder("account"),
@@ -62,16 +73,20 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		return fmt.Errorf("adding the account controller: %w", err)
 	}
 	bots := bot.NewController(bot.Options{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Inventory: o.Inventory, Clock: o.Clock,
-		Recorder: mgr.GetEventRecorder("bot"), Fleet: o.Fleet,
+		Market: bot.Offers{Catalogue: o.Market},
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Inventory: o.Inventory, Cloud: o.Cloud, Freeze: o.Freeze,
+		Clock: o.Clock, Recorder: mgr.GetEventRecorder("bot"), Fleet: o.Fleet,
 	})
+	if err := o.Metrics.Register(bots); err != nil {
+		return fmt.Errorf("registering the metrics of the bot controller: %w", err)
+	}
 	if err := bots.Register(mgr, o.Inventory); err != nil {
 		return fmt.Errorf("adding the bot controller: %w", err)
 	}
 	droplets := droplet.NewController(droplet.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cloud: o.Cloud, Inventory: o.Inventory, Clock: o.Clock,
-		Freeze: o.Freeze, Leader: o.Leader, Recorder: mgr.GetEventRecorder("droplet"), Fleet: o.Fleet,
-		SettleWindow: o.SettleWindow,
+		Freeze: o.Freeze, Firewall: o.Firewall, Leader: o.Leader, Recorder: mgr.GetEventRecorder("droplet"),
+		Fleet: o.Fleet, SettleWindow: o.SettleWindow,
 	})
 	if err := droplets.Register(mgr, o.Inventory); err != nil {
 		return fmt.Errorf("adding the droplet controller: %w", err)
@@ -85,10 +100,8 @@ func sweep(mgr ctrl.Manager, o Options) error {
 		Settings: o.Orphans, Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cloud: o.Cloud, Freeze: o.Freeze,
 		Passes: o.Inventory, Leader: o.Leader, Recorder: mgr.GetEventRecorder("orphan"), Clock: o.Clock, Fleet: o.Fleet,
 	})
-	if o.Metrics != nil {
-		if err := o.Metrics.Register(sweeper); err != nil {
-			return fmt.Errorf("registering the sweeper's metrics: %w", err)
-		}
+	if err := o.Metrics.Register(sweeper); err != nil {
+		return fmt.Errorf("registering the sweeper's metrics: %w", err)
 	}
 	if err := mgr.Add(sweeper); err != nil {
 		return fmt.Errorf("adding the sweeper: %w", err)

@@ -37,14 +37,19 @@ const (
 	ReplacingMachineReason = "ReplacingMachine"
 	// HibernatingReason: a snapshot of the machine is taken, and the machine destroyed once there is one. (Reconciling)
 	HibernatingReason = "Hibernating"
-	// HibernatedReason: there is no machine, and a snapshot to restore it from. (Ready)
+	// HibernatedReason: there is no machine, as declared; the message names the snapshot to restore it from. (Ready)
 	HibernatedReason = "Hibernated"
 	// PausedReason: the machine is off because the Bot is Paused. (Ready)
 	PausedReason = "Paused"
-	// SnapshotLostReason: the Bot is to be restored and its snapshot does not exist any more. (Stalled)
+	// SnapshotLostReason: the Bot is to be restored and its snapshot does not exist any more; a redeployAt later than
+	// its last machine begins from the image. (Stalled)
 	SnapshotLostReason = "SnapshotLost"
+	// SnapshotKeptReason: that of the event which names the snapshot that a deleted Bot leaves behind.
+	SnapshotKeptReason = "SnapshotKept"
 	// BotAbsentReason: that of the event which says that a Droplet is deleted because its Bot does not exist.
 	BotAbsentReason = "BotAbsent"
+	// MassAbsenceReason: that of the event which says that so many Droplets have no Bot that none of them is deleted.
+	MassAbsenceReason = "MassAbsence"
 	// NameTakenReason: the Bot's machine name belongs to another Bot's Droplet. (Stalled)
 	NameTakenReason = "NameTaken"
 )

@@ -76,11 +76,17 @@ type BotSpec struct {
 	// +kubebuilder:default=KeepRunning
 	OnLostContact LostContactAction `json:"onLostContact,omitempty"`
 
-	// redeployAt replaces a machine created before this instant, once the instant has come. Unset replaces nothing.
+	// redeployAt replaces a machine created before this instant, once the instant has come: the machine is destroyed with
+	// its disk, whatever deletionPolicy says, and the next one begins from the image. The machine is kept while the next
+	// one is known to be refused. A hibernated bot whose last machine was created before it begins from the image when it
+	// runs again, and its snapshot is destroyed. It is safe to leave in place. Unset replaces nothing.
 	// +optional
 	RedeployAt *metav1.Time `json:"redeployAt,omitempty"`
 
-	// deletionPolicy says what is kept when the bot is deleted. Defaults to Delete.
+	// deletionPolicy says what is kept when the bot is deleted: with Snapshot, a snapshot of its machine, or the one that
+	// it hibernates in; with Delete, nothing. It speaks of the bot's deletion only: a redeploy takes no snapshot. To bring
+	// a deleted bot back from the snapshot that was kept, create it with desiredState Hibernated under the same name in
+	// the same namespace, and set Running once it is Ready. Defaults to Delete.
 	// +optional
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
@@ -203,7 +209,13 @@ type BotStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	OpenClawVersion string `json:"openclawVersion,omitempty"`
 
-	// snapshotID is DigitalOcean's number of the snapshot that a hibernated bot is restored from.
+	// machineCreatedAt is when the Droplet object of the bot's present or last machine was created: a hibernated bot
+	// begins from the image when spec.redeployAt is later.
+	// +optional
+	MachineCreatedAt *metav1.Time `json:"machineCreatedAt,omitempty"`
+
+	// snapshotID is DigitalOcean's number of the snapshot that a hibernated bot is restored from. It stays until the
+	// restored machine runs and the snapshot is destroyed.
 	// +optional
 	SnapshotID int64 `json:"snapshotID,omitempty"`
 

@@ -336,6 +336,10 @@ func (in *BotStatus) DeepCopyInto(out *BotStatus) {
 		in, out := &in.LastHeartbeatTime, &out.LastHeartbeatTime
 		*out = (*in).DeepCopy()
 	}
+	if in.MachineCreatedAt != nil {
+		in, out := &in.MachineCreatedAt, &out.MachineCreatedAt
+		*out = (*in).DeepCopy()
+	}
 	if in.Conditions != nil {
 		in, out := &in.Conditions, &out.Conditions
 		*out = make([]v1.Condition, len(*in))

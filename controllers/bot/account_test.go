@@ -75,25 +75,6 @@ func TestASuspendedAccountGetsNoMachineUntilItIsActive(t *testing.T) {
 	wantInstances(t, e, "scout", 1, 1)
 }
 
-func TestASuspendedAccountKeepsItsMachines(t *testing.T) {
-	e := testenv.New(t)
-	e.GivenReadyBot("scout")
-	account := e.Account()
-	e.Update(account, func() { account.Spec.DesiredState = spawnv1.AccountSuspended })
-	e.Settle()
-
-	bot := e.Bot("scout")
-	e.WantCondition(bot, spawnv1.AdmittedCondition, metav1.ConditionFalse, spawnv1.AccountSuspendedReason)
-	e.WantCondition(bot, spawnv1.ReadyCondition, metav1.ConditionFalse, spawnv1.AccountSuspendedReason)
-	e.WantCondition(bot, spawnv1.DropletReadyCondition, metav1.ConditionTrue, spawnv1.DropletReadyReason)
-	wantOnly(t, bot, "")
-	wantInstances(t, e, "scout", 1, 1)
-
-	e.Update(account, func() { account.Spec.DesiredState = spawnv1.AccountActive })
-	untilReady(e, "scout")
-	wantInstances(t, e, "scout", 1, 1)
-}
-
 func TestABotLosesAMachineWhileItsAccountIsSuspendedAndGetsTheNextAfterwards(t *testing.T) {
 	e := testenv.New(t)
 	bot := e.GivenReadyBot("scout")

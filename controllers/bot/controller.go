@@ -2,14 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package bot turns a Bot into at most one Droplet: it asks the Bot's Account for admission, allocates the machine
-// name, creates the Droplet, mirrors back what became of it, and deletes it with the Bot. It is the only writer of
-// Droplet objects and of a Bot's status.
+// name, creates the Droplet, mirrors back what became of it, has it replaced or put into a snapshot and restored, and
+// deletes it with the Bot. It is the only writer of Droplet objects and of a Bot's status.
 package bot
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -37,14 +39,15 @@ import (
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 
 const (
-	// workers are many because a reconcile of a Bot waits for the API server only.
+	// workers are many because a reconcile of a Bot waits for the API server only, but for the rare one that asks the
+	// cloud for snapshots.
 	workers = 10
 	// firstRetry and lastRetry bound the backoff after an error of the API server.
 	firstRetry = 200 * time.Millisecond
 	lastRetry  = time.Minute
 )
 
-// Options are the collaborators of a Controller. All are required.
+// Options are the collaborators of a Controller. All are required but Market.
 type Options struct {
 	// Client reads from the cache and writes.
 	Client client.Client
@@ -52,6 +55,12 @@ type Options struct {
 	Live client.Reader
 	// Inventory is the fleet as the cloud lists it.
 	Inventory Fleet
+	// Cloud is where snapshots are, as far as the budget lets us ask.
+	Cloud Cloud
+	// Freeze tells whether anything may be done at the cloud.
+	Freeze Freeze
+	// Market tells what machines can be had; nil means that it cannot be told.
+	Market Market
 	// Clock is the time.
 	Clock clock.PassiveClock
 	// Recorder takes events.
@@ -66,22 +75,41 @@ type Controller struct {
 	clock    clock.PassiveClock
 	recorder events.EventRecorder
 	names    *names
+	absence  *absence
 	steps    []step
 	finalize step
 }
 
 // NewController builds a Controller.
 func NewController(o Options) *Controller {
-	names := newNames(o)
+	names, snapshots := newNames(o), newSnapshots(o)
+	redeploy := &redeploy{freeze: o.Freeze, fleet: o.Inventory, cloud: o.Cloud, market: o.Market}
 	return &Controller{
-		client: o.Client, clock: o.Clock, recorder: o.Recorder, names: names,
+		client: o.Client, clock: o.Clock, recorder: o.Recorder, names: names, absence: newAbsence(o),
 		steps: []step{
 			&admission{client: o.Client},
-			&machine{client: o.Client, live: o.Live, names: names},
+			&machine{client: o.Client, live: o.Live, names: names, snapshots: snapshots, redeploy: redeploy},
 			replacement{},
 		},
-		finalize: &finalize{client: o.Client, live: o.Live},
+		finalize: &finalize{client: o.Client, live: o.Live, recorder: o.Recorder, snapshots: snapshots},
 	}
+}
+
+// Requests is what a queue of requests is worked off with: a Bot that exists is reconciled, and one that does not is
+// looked for, because its Droplets may have been left behind.
+func (c *Controller) Requests() reconcile.Reconciler {
+	return reconcile.Func(func(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+		var bot spawnv1.Bot
+		err := c.client.Get(ctx, request.NamespacedName, &bot)
+		switch {
+		case apierrors.IsNotFound(err):
+			return c.absence.Reconcile(ctx, request.NamespacedName)
+		case err != nil:
+			return reconcile.Result{}, fmt.Errorf("reading bot %s: %w", request.NamespacedName, err)
+		}
+		c.absence.forget(request.NamespacedName)
+		return c.Reconcile(ctx, &bot)
+	})
 }
 
 // Reconcile brings one Bot nearer to what its spec says.
@@ -133,5 +161,5 @@ func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) err
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})). // its counts change with every Bot
 		WatchesRawSource(passSource(c.names, passes)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: limiter}).
-		Complete(reconcile.AsReconciler(mgr.GetClient(), c))
+		Complete(c.Requests())
 }

@@ -27,6 +27,7 @@ func TestAnEditThatNeedsAnotherMachineWaitsAndIsTakenBack(t *testing.T) {
 		"ipv6":       func(m *spawnv1.Machine) { m.IPv6 = spawnv1.SwitchEnabled },
 		"sshKeys":    func(m *spawnv1.Machine) { m.SSHKeys = []string{"512190"} },
 		"tags":       func(m *spawnv1.Machine) { m.Tags = []string{"desk-7"} },
+		"packages":   func(m *spawnv1.Machine) { m.Packages = []string{"jq"} },
 	} {
 		bot := e.Bot("scout")
 		was := *bot.Spec.Machine.DeepCopy()
@@ -79,42 +80,5 @@ func TestWhatMayChangeOfAMachineIsMirrored(t *testing.T) {
 		t.Errorf("droplet spec %+v does not mirror the bot's", s)
 	}
 	e.WantCondition(e.Bot("scout"), spawnv1.AsSpecifiedCondition, metav1.ConditionTrue, spawnv1.AsSpecifiedReason)
-	wantInstances(t, e, "scout", 1, 1)
-}
-
-func TestABotThatShouldNotRunIsNotReadyWhileItDoes(t *testing.T) {
-	for _, desired := range []spawnv1.BotDesiredState{spawnv1.BotPaused, spawnv1.BotHibernated} {
-		t.Run(string(desired), func(t *testing.T) {
-			e := testenv.New(t)
-			bot := e.GivenReadyBot("scout")
-			e.Update(bot, func() { bot.Spec.DesiredState = desired })
-			e.Settle()
-			e.WantCondition(e.Bot("scout"), spawnv1.ReadyCondition, metav1.ConditionFalse, spawnv1.PowerDiffersReason)
-			wantInstances(t, e, "scout", 1, 1)
-		})
-	}
-}
-
-func TestAPausedBotIsReadyOnceItsMachineIsOff(t *testing.T) {
-	e := testenv.New(t)
-	bot := e.GivenReadyBot("scout")
-	id := bot.Status.InstanceID
-	e.Update(bot, func() { bot.Spec.DesiredState = spawnv1.BotPaused })
-	e.Settle()
-	e.WantCondition(e.Bot("scout"), spawnv1.ReadyCondition, metav1.ConditionFalse, spawnv1.PowerDiffersReason)
-
-	if err := e.Cloud.SetState(id, "off"); err != nil {
-		t.Fatal(err)
-	}
-	untilReady(e, "scout")
-	e.Update(bot, func() { bot.Spec.DesiredState = spawnv1.BotRunning })
-	e.Settle()
-	if power := e.DropletOf("scout").Spec.PowerState; power != spawnv1.PowerOn {
-		t.Errorf("powerState is %s, want On", power)
-	}
-	if err := e.Cloud.SetState(id, "active"); err != nil {
-		t.Fatal(err)
-	}
-	untilReady(e, "scout")
 	wantInstances(t, e, "scout", 1, 1)
 }

@@ -6,33 +6,51 @@ package bot
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/finalizer"
 	"github.com/cedros-io/open-spawn/internal/index"
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
-// finalize deletes the Bot's Droplet and lets the Bot go when it is gone. It reads no Secret and creates nothing, so it
-// also works in a namespace that is being deleted.
+const (
+	// confirmedAfter is the wait between destroying snapshots and asking whether any is left.
+	confirmedAfter = 2 * time.Second
+	// deleting is what the reporter of an event about a deletion was doing.
+	deleting = "Delete"
+)
+
+// finalize deletes the Bot's Droplet and, unless they are kept, its snapshots, and lets the Bot go when they are gone.
+// It reads no Secret and creates nothing, so it also works in a namespace that is being deleted.
 type finalize struct {
-	client client.Client
-	live   client.Reader
+	client    client.Client
+	live      client.Reader
+	recorder  events.EventRecorder
+	snapshots *snapshots
 }
 
 // Reconcile makes the next move towards nothing; the Droplet's deletion wakes us.
 func (f *finalize) Reconcile(ctx context.Context, s *scope) (reconcile.Result, error) {
+	f.snapshots.forget(s.bot)
 	droplets, err := f.droplets(ctx, s.bot)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
 	for i := range droplets {
-		if err := discard(ctx, f.client, &droplets[i]); err != nil {
+		if id := snapshotOf(&droplets[i]); id != 0 {
+			s.bot.Status.SnapshotID = id // it may outlive the Droplet, which tells of it
+		}
+		if err := f.dismiss(ctx, s.bot, &droplets[i]); err != nil {
 			return reconcile.Result{}, err
 		}
 	}
@@ -41,12 +59,70 @@ func (f *finalize) Reconcile(ctx context.Context, s *scope) (reconcile.Result, e
 		status.NotReady(s.bot, s.now, reason, message)
 		return reconcile.Result{}, nil
 	}
+	if wait := f.settleSnapshots(ctx, s); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
 	if err := finalizer.Remove(ctx, f.client, s.bot, spawnv1.BotFinalizer); err != nil {
 		return reconcile.Result{}, err
 	}
 	log.FromContext(ctx).Info("bot is gone")
 	s.gone = true
 	return reconcile.Result{}, nil
+}
+
+// dismiss tells a Droplet what is kept of its machine, and deletes it. One that is being deleted already is told too.
+func (f *finalize) dismiss(ctx context.Context, bot *spawnv1.Bot, droplet *spawnv1.Droplet) error {
+	err := change(ctx, f.client, droplet, func(spec *spawnv1.DropletSpec) {
+		if spec.DeletionPolicy = keptAfter(bot); spec.DeletionPolicy == spawnv1.DeletionPolicyDelete {
+			forgoSnapshot(spec)
+		}
+	})
+	if err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	return discard(ctx, f.client, droplet)
+}
+
+// settleSnapshots tells of the snapshots that are kept, or destroys them all. The result is how long to wait before it
+// is done.
+func (f *finalize) settleSnapshots(ctx context.Context, s *scope) (wait time.Duration) {
+	switch {
+	case keptAfter(s.bot) == spawnv1.DeletionPolicySnapshot:
+		f.tellOfKept(ctx, s.bot)
+		return 0
+	case s.bot.Status.SnapshotID == 0 && !isHibernated(s.bot):
+		return 0
+	}
+	none, err := f.snapshots.destroyAll(ctx, s.bot)
+	switch {
+	case err != nil:
+		c := unlisted(err, "the bot's snapshots are not destroyed yet")
+		status.NotReady(s.bot, s.now, c.Reason, c.Message)
+		return max(cloud.RetryAfter(err), listedAgain)
+	case !none:
+		status.NotReady(s.bot, s.now, spawnv1.DeletingReason, "waiting for the bot's snapshots to be gone")
+		return confirmedAfter
+	}
+	return 0
+}
+
+// tellOfKept records an event that names what a deleted Bot leaves behind. Nothing waits for it.
+func (f *finalize) tellOfKept(ctx context.Context, bot *spawnv1.Bot) {
+	var kept []string
+	own, err := f.snapshots.own(ctx, bot)
+	switch {
+	case err != nil && bot.Status.SnapshotID != 0:
+		kept = append(kept, fmt.Sprint(bot.Status.SnapshotID))
+	case err != nil:
+		log.FromContext(ctx).Info("cannot tell which snapshots are kept", "error", err.Error())
+	}
+	for _, snapshot := range own {
+		kept = append(kept, fmt.Sprintf("%d %q", snapshot.ID, snapshot.Name))
+	}
+	if len(kept) > 0 {
+		f.recorder.Eventf(bot, nil, corev1.EventTypeNormal, spawnv1.SnapshotKeptReason, deleting,
+			"kept, as spec.deletionPolicy says: snapshot %s", strings.Join(kept, ", "))
+	}
 }
 
 // droplets are the Droplets that say they are this Bot's, and the one that the Bot says is its own, on a live read.
@@ -71,19 +147,6 @@ func (f *finalize) droplets(ctx context.Context, bot *spawnv1.Bot) ([]spawnv1.Dr
 		return nil, nil
 	}
 	return []spawnv1.Droplet{named}, nil
-}
-
-// discard asks for the deletion of a Droplet, this one and no other of its name. Its finalizer sees to the instance.
-func discard(ctx context.Context, c client.Client, droplet *spawnv1.Droplet) error {
-	if !droplet.DeletionTimestamp.IsZero() {
-		return nil
-	}
-	log.FromContext(ctx).Info("deleting droplet", "droplet", droplet.Name)
-	err := c.Delete(ctx, droplet, client.Preconditions{UID: &droplet.UID})
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("deleting droplet %s: %w", droplet.Name, err)
-	}
-	return nil
 }
 
 // waitsFor is why the Bot is not gone yet: what its Droplet says when that needs a person, else that it is under way.

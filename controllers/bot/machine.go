@@ -8,31 +8,24 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/cloud"
-	"github.com/cedros-io/open-spawn/internal/index"
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
-const (
-	// fleetingWait is how long a wait for a pass over the fleet is not written down; most are over in a second or two.
-	fleetingWait = 3 * time.Second
-	// listedAgain is how often a Bot looks whether the fleet can be listed again.
-	listedAgain = 10 * time.Second
-)
-
-// machine is the step that owns condition DropletReady: the Bot's one Droplet exists and is Ready.
+// machine is the step that owns condition DropletReady: the Bot's one Droplet exists and is Ready, or the Bot hibernates
+// and has none.
 type machine struct {
-	client client.Client
-	live   client.Reader
-	names  *names
+	client    client.Client
+	live      client.Reader
+	names     *names
+	snapshots *snapshots
+	redeploy  *redeploy
 }
 
 // Reconcile looks after the Droplet the Bot has, or gives it one.
@@ -42,7 +35,7 @@ func (m *machine) Reconcile(ctx context.Context, s *scope) (reconcile.Result, er
 	}
 	droplet, err := m.current(ctx, s.bot)
 	switch {
-	case apierrors.IsNotFound(err) && s.bot.Status.InstanceID != 0:
+	case apierrors.IsNotFound(err) && (s.bot.Status.InstanceID != 0 || isHibernated(s.bot)):
 		// The machine has lived and is gone: the next one is another machine, under another name.
 		s.bot.Status.DropletName, s.bot.Status.InstanceID, s.bot.Status.PublicIPv4 = "", 0, ""
 		return m.allocate(ctx, s)
@@ -52,7 +45,7 @@ func (m *machine) Reconcile(ctx context.Context, s *scope) (reconcile.Result, er
 		return reconcile.Result{}, fmt.Errorf("reading droplet %s: %w", s.bot.Status.DropletName, err)
 	}
 	s.droplet = droplet
-	return reconcile.Result{}, m.lookAfter(ctx, s)
+	return m.lookAfter(ctx, s)
 }
 
 // current is the Droplet that the Bot names. Its absence from the cache is only believed when the API server says so
@@ -67,196 +60,126 @@ func (m *machine) current(ctx context.Context, bot *spawnv1.Bot) (*spawnv1.Dropl
 	return &droplet, err
 }
 
-// lookAfter keeps what may change of the Droplet as the Bot says, has it replaced when it can never become the Bot's
-// machine, and mirrors back how it is.
-func (m *machine) lookAfter(ctx context.Context, s *scope) error {
+// lookAfter mirrors back how the Droplet is, and brings it to what the Bot says.
+func (m *machine) lookAfter(ctx context.Context, s *scope) (reconcile.Result, error) {
 	bot, droplet := s.bot, s.droplet
 	if droplet.Spec.BotRef.Name != bot.Name {
 		s.set(status.False(spawnv1.DropletReadyCondition, spawnv1.NameTakenReason,
 			"Droplet %s belongs to Bot %s; an administrator must clear status.dropletName of one of the two",
 			droplet.Name, droplet.Spec.BotRef.Name))
 		s.droplet = nil
-		return nil
-	}
-	bot.Status.InstanceID, bot.Status.PublicIPv4 = droplet.Status.InstanceID, droplet.Status.PublicIPv4
-	if !droplet.DeletionTimestamp.IsZero() {
-		s.set(replacing(droplet))
-		return nil
-	}
-	if mustReplaceNow(bot, droplet) {
-		if status.IsTrue(bot, spawnv1.AdmittedCondition) {
-			s.set(replacing(droplet))
-			return discard(ctx, m.client, droplet)
-		}
-	} else if err := m.mirror(ctx, bot, droplet); err != nil {
-		return err
-	}
-	s.set(dropletReadyCondition(droplet))
-	return nil
-}
-
-// mirror writes down to the Droplet what of its spec may change.
-func (m *machine) mirror(ctx context.Context, bot *spawnv1.Bot, droplet *spawnv1.Droplet) error {
-	want := desiredDroplet(bot, droplet.Name).Spec
-	before := droplet.DeepCopy()
-	droplet.Spec.PowerState, droplet.Spec.Size = want.PowerState, want.Size
-	droplet.Spec.DeletionPolicy = want.DeletionPolicy
-	if droplet.Spec.PowerState == before.Spec.PowerState && droplet.Spec.Size == before.Spec.Size &&
-		droplet.Spec.DeletionPolicy == before.Spec.DeletionPolicy {
-		return nil
-	}
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := m.client.Patch(ctx, droplet, patch); err != nil {
-		return fmt.Errorf("changing droplet %s: %w", droplet.Name, err)
-	}
-	return nil
-}
-
-// allocate gives the Bot a machine name and stores it, before a Droplet of that name is created.
-func (m *machine) allocate(ctx context.Context, s *scope) (reconcile.Result, error) {
-	key := client.ObjectKeyFromObject(s.bot)
-	name, err := m.owned(ctx, s.bot)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
-	if name == "" && !status.IsTrue(s.bot, spawnv1.AdmittedCondition) {
-		m.names.forget(key)
-		s.set(status.Unknown(spawnv1.DropletReadyCondition, spawnv1.WaitingForAdmissionReason,
-			"no machine is created before the Bot is admitted"))
 		return reconcile.Result{}, nil
 	}
-	if name == "" {
-		if name, err = m.names.find(ctx, s.bot); err != nil {
+	bot.Status.InstanceID, bot.Status.PublicIPv4 = droplet.Status.InstanceID, droplet.Status.PublicIPv4
+	if bot.Status.SnapshotID == 0 {
+		standsAlone(bot, droplet)
+	}
+	switch {
+	case isHibernated(bot):
+		return m.hibernate(ctx, s)
+	case !droplet.DeletionTimestamp.IsZero():
+		s.set(replacing(droplet))
+		return reconcile.Result{}, nil
+	case mustReplaceNow(bot, droplet, s.now):
+		return reconcile.Result{}, m.replaceLost(ctx, s)
+	}
+	return m.keep(ctx, s)
+}
+
+// standsAlone notes that the machine of the Droplet is the Bot's last: no other is restored in its place.
+func standsAlone(bot *spawnv1.Bot, droplet *spawnv1.Droplet) {
+	created := droplet.CreationTimestamp
+	bot.Status.SnapshotID, bot.Status.MachineCreatedAt = 0, &created
+}
+
+// keep looks after a machine that is to stay: it is woken if it was about to hibernate, replaced when spec.redeployAt
+// says so, and otherwise given what may change of it.
+func (m *machine) keep(ctx context.Context, s *scope) (reconcile.Result, error) {
+	bot, droplet := s.bot, s.droplet
+	if id := snapshotOf(droplet); id != 0 && id == bot.Status.SnapshotID {
+		if err := m.wake(ctx, s); err != nil {
 			return reconcile.Result{}, err
 		}
 	}
-	if name == "" {
-		return m.waitForInventory(s), nil
-	}
-	s.bot.Status.DropletName = name
-	s.bot.Status.Incarnation++
-	s.set(waitingForInstance(name))
-	replacement{}.judge(s)
-	if err := s.save(ctx); err != nil {
-		return reconcile.Result{}, err
-	}
-	m.names.forget(key)
-	return m.create(ctx, s)
-}
-
-// waitForInventory says that the fleet is being listed, and why it cannot be when it cannot. A wait that may be over in
-// a moment is not worth a write. The pass wakes us; a failure does not, so it is asked for.
-func (m *machine) waitForInventory(s *scope) reconcile.Result {
-	s.set(status.Unknown(spawnv1.DropletReadyCondition, spawnv1.WaitingForInventoryReason,
-		"the fleet is being listed, to see that the Bot has no instance already"))
-	if err := m.names.inventory.Failing(); err != nil {
-		s.set(unlisted(err))
-		return reconcile.Result{RequeueAfter: listedAgain}
-	}
-	s.fleeting = s.now.Sub(m.names.waitingSince(s.bot)) < fleetingWait
-	return reconcile.Result{RequeueAfter: fleetingWait}
-}
-
-func unlisted(err error) condition {
-	reason := spawnv1.CloudUnavailableReason
-	switch cloud.KindOf(err) { //nolint:exhaustive // every other kind means that there is no list for now
-	case cloud.Unauthorized:
-		reason = spawnv1.CredentialsInvalidReason
-	case cloud.Frozen:
-		reason = cloud.Reason(err)
-	case cloud.Throttled:
-		reason = spawnv1.ThrottledReason
-	}
-	return status.Unknown(spawnv1.DropletReadyCondition, reason,
-		"the fleet cannot be listed, so no machine is created: %s", cloud.Message(err))
-}
-
-// owned is the name of a Droplet that already says it is this Bot's, empty when there is none: the status of a Bot can
-// be lost in a restore. The oldest that has an instance wins; while one is being deleted the Bot waits for it to be
-// gone.
-func (m *machine) owned(ctx context.Context, bot *spawnv1.Bot) (string, error) {
-	var droplets spawnv1.DropletList
-	err := m.client.List(ctx, &droplets, client.InNamespace(bot.Namespace),
-		client.MatchingFields{index.DropletBot: bot.Name})
-	if err != nil {
-		return "", fmt.Errorf("listing the bot's droplets: %w", err)
-	}
-	var best *spawnv1.Droplet
-	for i := range droplets.Items {
-		if d := &droplets.Items[i]; best == nil || precedes(d, best) {
-			best = d
+	wait := redeployIn(bot, s.now)
+	if redeployDue(bot, droplet.CreationTimestamp, s.now) {
+		if s.hindrance, wait = m.redeploy.hindrance(ctx, bot, s.now); wait == 0 {
+			s.set(replacing(droplet))
+			return reconcile.Result{}, discardUnkept(ctx, m.client, droplet)
 		}
 	}
-	if best == nil {
-		return "", nil
+	if err := m.mirror(ctx, bot, droplet); err != nil {
+		return reconcile.Result{}, err
 	}
-	return best.Name, nil
+	s.set(dropletReadyCondition(bot, droplet))
+	result := reconcile.Result{RequeueAfter: wait}
+	if bot.Status.SnapshotID != 0 && runs(droplet) {
+		return soonestOf(result, m.dropSnapshot(ctx, s)), nil
+	}
+	return m.dropletOfLostSnapshot(ctx, s, result)
 }
 
-// precedes orders a Bot's Droplets: one being deleted first, because nothing may be created beside it, then one with an
-// instance, then the older one.
-func precedes(a, b *spawnv1.Droplet) bool {
-	if x, y := !a.DeletionTimestamp.IsZero(), !b.DeletionTimestamp.IsZero(); x != y {
-		return x
-	}
-	if x, y := a.Status.InstanceID != 0, b.Status.InstanceID != 0; x != y {
-		return x
-	}
-	return a.CreationTimestamp.Before(&b.CreationTimestamp)
+// mirror writes down to the Droplet what of its spec may change. A snapshot is asked for only once an earlier one is out
+// of the way: what it reports then was taken since.
+func (m *machine) mirror(ctx context.Context, bot *spawnv1.Bot, droplet *spawnv1.Droplet) error {
+	return change(ctx, m.client, droplet, func(spec *spawnv1.DropletSpec) {
+		before := spec.Snapshot
+		mirrorTo(bot, spec)
+		if before != spawnv1.SwitchEnabled && droplet.Status.Snapshot != nil {
+			spec.Snapshot = before
+		}
+	})
 }
 
-// create creates the Droplet of the name that the Bot's stored status has.
-func (m *machine) create(ctx context.Context, s *scope) (reconcile.Result, error) {
-	s.set(waitingForInstance(s.bot.Status.DropletName))
-	if !status.IsTrue(s.bot, spawnv1.AdmittedCondition) {
-		s.set(status.Unknown(spawnv1.DropletReadyCondition, spawnv1.WaitingForAdmissionReason,
-			"no machine is created before the Bot is admitted"))
-		return reconcile.Result{}, nil
+// replaceLost has a Droplet replaced that can never become the Bot's machine. What snapshot there is of it is kept, to
+// restore it from.
+func (m *machine) replaceLost(ctx context.Context, s *scope) error {
+	bot, droplet := s.bot, s.droplet
+	if !status.IsTrue(bot, spawnv1.AdmittedCondition) {
+		s.set(dropletReadyCondition(bot, droplet))
+		return nil
 	}
-	droplet := desiredDroplet(s.bot, s.bot.Status.DropletName)
-	err := m.client.Create(ctx, droplet)
-	switch {
-	case apierrors.IsAlreadyExists(err):
-		return reconcile.Result{}, nil // its own event brings us back
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return reconcile.Result{}, nil // the Bot is about to be deleted with its namespace
-	case err != nil:
-		return reconcile.Result{}, fmt.Errorf("creating droplet %s: %w", droplet.Name, err)
+	s.set(replacing(droplet))
+	if snapshotOf(droplet) == 0 || droplet.Spec.Snapshot != spawnv1.SwitchEnabled {
+		return discardUnkept(ctx, m.client, droplet)
 	}
-	log.FromContext(ctx).Info("created droplet", "droplet", droplet.Name)
-	return reconcile.Result{}, nil
+	if err := m.storeSnapshot(ctx, s); err != nil {
+		return err
+	}
+	return discard(ctx, m.client, droplet)
 }
 
-func waitingForInstance(name string) condition {
-	return status.Unknown(spawnv1.DropletReadyCondition, spawnv1.WaitingForInstanceReason,
-		"waiting for the instance of Droplet %s", name)
+// runs tells whether the machine exists and has booted once.
+func runs(droplet *spawnv1.Droplet) bool {
+	state := cloud.State(droplet.Status.State)
+	return status.IsTrue(droplet, spawnv1.ExistsCondition) && (state == cloud.StateActive || state == cloud.StateOff)
 }
 
-func replacing(droplet *spawnv1.Droplet) condition {
-	message := "waiting for Droplet " + droplet.Name + " to be gone"
-	if c := status.Get(droplet, spawnv1.ReadyCondition); c != nil && status.IsTrue(droplet, spawnv1.StalledCondition) {
-		return status.False(spawnv1.DropletReadyCondition, c.Reason, "%s: %s", message, c.Message)
+// discard asks for the deletion of a Droplet, this one and no other of its name. Its finalizer sees to the instance.
+func discard(ctx context.Context, c client.Client, droplet *spawnv1.Droplet) error {
+	if !droplet.DeletionTimestamp.IsZero() {
+		return nil
 	}
-	return status.False(spawnv1.DropletReadyCondition, spawnv1.ReplacingMachineReason,
-		"%s before the next machine is created", message)
+	log.FromContext(ctx).Info("deleting droplet", "droplet", droplet.Name)
+	err := c.Delete(ctx, droplet, client.Preconditions{UID: &droplet.UID})
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("deleting droplet %s: %w", droplet.Name, err)
+	}
+	return nil
 }
 
-// dropletReadyCondition mirrors the Droplet's Ready. While the instance is merely on its way the words stay the same,
-// so that a Bot is not written for every step of its Droplet.
-func dropletReadyCondition(droplet *spawnv1.Droplet) condition {
-	ready := status.Get(droplet, spawnv1.ReadyCondition)
-	if ready == nil {
-		return waitingForInstance(droplet.Name)
+// discardUnkept is discard of a Droplet of whose machine nothing is kept.
+func discardUnkept(ctx context.Context, c client.Client, droplet *spawnv1.Droplet) error {
+	if err := change(ctx, c, droplet, forgoSnapshot); err != nil {
+		return client.IgnoreNotFound(err)
 	}
-	switch ready.Status {
-	case metav1.ConditionTrue:
-		return status.True(spawnv1.DropletReadyCondition, spawnv1.DropletReadyReason,
-			"Droplet %s is Ready", droplet.Name)
-	case metav1.ConditionFalse, metav1.ConditionUnknown:
+	return discard(ctx, c, droplet)
+}
+
+// soonestOf is the result that looks again first.
+func soonestOf(result reconcile.Result, in time.Duration) reconcile.Result {
+	if in > 0 && (result.RequeueAfter == 0 || in < result.RequeueAfter) {
+		result.RequeueAfter = in
 	}
-	switch ready.Reason {
-	case spawnv1.CreatingReason, spawnv1.WaitingForInstanceReason, spawnv1.BootingReason, spawnv1.UnclaimedReason:
-		return waitingForInstance(droplet.Name)
-	}
-	return status.False(spawnv1.DropletReadyCondition, ready.Reason, "%s", ready.Message)
+	return result
 }

@@ -58,21 +58,25 @@ func newNames(o Options) *names {
 
 // find is the machine name for the Bot, or empty while a pass over the fleet is waited for.
 func (n *names) find(ctx context.Context, bot *spawnv1.Bot) (string, error) {
+	name, listed, err := n.unclaimedOf(ctx, bot)
+	if err == nil && listed && name == "" {
+		name = identity.NewName(n.fleet, bot.Namespace, bot.Name)
+	}
+	return name, err
+}
+
+// unclaimedOf is the name of an instance of the Bot that nobody claims, or empty. It is not known, and listed is false,
+// while a pass over the fleet is waited for.
+func (n *names) unclaimedOf(ctx context.Context, bot *spawnv1.Bot) (name string, listed bool, err error) {
 	since := n.waitingSince(bot)
 	pass, ok := n.inventory.Latest()
 	if !ok || !pass.StartedAt.After(since) {
 		n.inventory.RequestPassAfter(since)
-		return "", nil
+		return "", false, nil
 	}
 	hits := pass.Matching(identity.Prefix(n.fleet, bot.Namespace, bot.Name), identity.SuffixLength)
-	name, err := n.unclaimed(ctx, bot.Namespace, hits)
-	if err != nil {
-		return "", err
-	}
-	if name == "" {
-		name = identity.NewName(n.fleet, bot.Namespace, bot.Name)
-	}
-	return name, nil
+	name, err = n.unclaimed(ctx, bot.Namespace, hits)
+	return name, true, err
 }
 
 // unclaimed is the name of the newest of the instances that no Droplet object claims, or empty. The newest is the one

@@ -32,6 +32,8 @@ type scope struct {
 	now time.Time
 	// droplet is set by the machine step when the Bot has a Droplet.
 	droplet *spawnv1.Droplet
+	// hindrance is set by the machine step to what condition AsSpecified says of a redeploy that is due and has to wait.
+	hindrance *condition
 	// gone is set when the finalizer was taken off: there is no status left to write.
 	gone bool
 	// fleeting is set when what there is to say will have passed in a moment: it is not worth a write.
@@ -47,8 +49,29 @@ func (s *scope) set(c condition) { status.Set(s.bot, s.now, c) }
 // save writes the status with Ready computed from what is known so far.
 func (s *scope) save(ctx context.Context) error {
 	if s.bot.DeletionTimestamp.IsZero() {
-		status.Summarize(s.bot, s.now,
-			spawnv1.AdmittedCondition, spawnv1.DropletReadyCondition, spawnv1.AsSpecifiedCondition)
+		s.summarize()
 	}
 	return s.draft.Save(ctx)
+}
+
+// summarize computes Ready. A Bot that is off as declared says which way, and one of a suspended Account is at rest only
+// once its machine is off.
+func (s *scope) summarize() {
+	machine := status.Get(s.bot, spawnv1.DropletReadyCondition)
+	if machine != nil && machine.Status != metav1.ConditionTrue && s.isSuspendedAndOn() {
+		status.NotReady(s.bot, s.now, machine.Reason, machine.Message)
+		return
+	}
+	ready := status.True(spawnv1.ReadyCondition, spawnv1.ReadyReason, "as declared")
+	if machine != nil && (machine.Reason == spawnv1.PausedReason || machine.Reason == spawnv1.HibernatedReason) {
+		ready.Reason, ready.Message = machine.Reason, machine.Message
+	}
+	status.SummarizeAs(s.bot, s.now, ready,
+		spawnv1.AdmittedCondition, spawnv1.DropletReadyCondition, spawnv1.AsSpecifiedCondition)
+}
+
+func (s *scope) isSuspendedAndOn() bool {
+	return s.droplet != nil && status.Reason(s.bot, spawnv1.AdmittedCondition) == spawnv1.AccountSuspendedReason &&
+		status.IsTrue(s.droplet, spawnv1.ExistsCondition) &&
+		status.Reason(s.droplet, spawnv1.RunningCondition) != spawnv1.PoweredOffReason
 }

@@ -64,9 +64,13 @@ const enoughLooks = 3
 
 // lookIn is how long to wait before the next look for a lost request; 0 or less means now.
 func lookIn(attempt *spawnv1.Attempt, window time.Duration, now time.Time) time.Duration {
-	next := min(int(attempt.EmptyLooks), len(lookSchedule)-1)
-	due := attempt.StartedAt.Add(time.Duration(lookSchedule[next] * float64(window)))
-	return due.Sub(now)
+	return nextLook(attempt.StartedAt.Time, attempt.EmptyLooks, window, now)
+}
+
+// nextLook is how long to wait before the look that follows so many empty ones.
+func nextLook(startedAt time.Time, emptyLooks int32, window time.Duration, now time.Time) time.Duration {
+	next := min(int(emptyLooks), len(lookSchedule)-1)
+	return startedAt.Add(time.Duration(lookSchedule[next] * float64(window))).Sub(now)
 }
 
 // hasSettled tells whether a lost request can be taken to have created nothing.

@@ -33,7 +33,7 @@ func isBudget(err error) bool {
 }
 
 // urgent is the cloud for calls that end costs or doubts, which the budget lets through first.
-func (e *existence) urgent(droplet *spawnv1.Droplet) cloud.Instances {
+func (e *existence) urgent(droplet *spawnv1.Droplet) cloud.API {
 	return e.cloud.ForDestroy(accountOf(droplet), botOf(droplet))
 }
 

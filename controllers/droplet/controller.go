@@ -62,6 +62,8 @@ type Options struct {
 	Cloud *budget.Instances
 	// Freeze tells whether anything may be done at the cloud.
 	Freeze Freeze
+	// Firewall tells whether an instance may be created.
+	Firewall Firewall
 	// Inventory is the fleet as the cloud lists it.
 	Inventory Fleet
 	// Clock is the time.
@@ -74,6 +76,10 @@ type Options struct {
 	Fleet string
 	// SettleWindow is how long after a lost reply an instance may still appear.
 	SettleWindow time.Duration
+	// Market knows what sizes can be had.
+	Market Market
+	// ShutdownGrace is how long a machine is given to shut itself down before its power is cut.
+	ShutdownGrace time.Duration
 }
 
 // Controller reconciles Droplets.
@@ -82,6 +88,8 @@ type Controller struct {
 	clock    clock.PassiveClock
 	recorder events.EventRecorder
 	freeze   Freeze
+	fleet    string
+	firewall Firewall
 	steps    []step
 	finalize step
 }
@@ -90,12 +98,13 @@ type Controller struct {
 func NewController(o Options) *Controller {
 	exists := &existence{
 		client: o.Client, live: o.Live, cloud: o.Cloud, inventory: o.Inventory, clock: o.Clock, leader: o.Leader,
-		fleet: o.Fleet, settle: o.SettleWindow,
+		firewall: o.Firewall, fleet: o.Fleet, settle: o.SettleWindow, sightings: newSightings(),
 	}
+	operate := &operations{existence: exists, market: o.Market, grace: o.ShutdownGrace}
 	return &Controller{
-		client: o.Client, clock: o.Clock, recorder: o.Recorder, freeze: o.Freeze,
-		steps:    []step{&thawed{o.Freeze, exists}, power{}, drift{}},
-		finalize: &thawed{o.Freeze, &finalize{existence: exists}},
+		client: o.Client, clock: o.Clock, recorder: o.Recorder, freeze: o.Freeze, firewall: o.Firewall, fleet: o.Fleet,
+		steps:    []step{&thawed{o.Freeze, exists}, operate, power{}, drift{}},
+		finalize: &thawed{o.Freeze, &finalize{operations: operate, destructions: newDestructions(o.Client)}},
 	}
 }
 
@@ -110,8 +119,13 @@ func (c *Controller) Reconcile(ctx context.Context, droplet *spawnv1.Droplet) (r
 		// Somebody took it off: put it back before anything else; the change wakes us.
 		return reconcile.Result{}, finalizer.Add(ctx, c.client, droplet, spawnv1.DropletFinalizer)
 	}
+	if deleting {
+		if abandoned, err := c.abandon(ctx, droplet); abandoned || err != nil {
+			return reconcile.Result{}, err
+		}
+	}
 	before := droplet.DeepCopy()
-	s := newScope(c.client, droplet, c.clock.Now())
+	s := newScope(c.client, droplet, c.fleet, c.clock.Now())
 	var out outcome.Outcome
 	for _, step := range c.stepsFor(deleting) {
 		out.Add(step.Reconcile(ctx, s))
@@ -135,16 +149,18 @@ func (c *Controller) stepsFor(deleting bool) []step {
 }
 
 // Register adds the controller to a manager. It is woken by a change of a Droplet's spec or deletion, by its Bot naming
-// it, by passes over the fleet that show an instance other than as recorded, and when the fleet freezes or thaws.
+// it, by passes over the fleet that show an instance other than as recorded, when the fleet freezes or
+// thaws, and when its firewall comes to be in place.
 func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) error {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("droplet").
 		For(&spawnv1.Droplet{}, builder.WithPredicates(predicate.Or[client.Object](
-			predicate.GenerationChangedPredicate{}, finalizersChanged()))).
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, finalizersChanged()))).
 		Watches(&spawnv1.Bot{}, handler.EnqueueRequestsFromMapFunc(dropletOfBot), builder.WithPredicates(namesDroplet())).
-		WatchesRawSource(fleetSource(mgr.GetClient(), passes)).
-		WatchesRawSource(freezeSource(mgr.GetClient(), c.freeze)).
+		WatchesRawSource(fleetSource(mgr.GetClient(), passes, c.fleet)).
+		WatchesRawSource(everyDroplet(mgr.GetClient(), c.freeze.OnChange)).
+		WatchesRawSource(everyDroplet(mgr.GetClient(), c.firewall.OnChange)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: limiter}).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), c))
 }

@@ -41,6 +41,9 @@ func (e *existence) create(ctx context.Context, s *scope) (reconcile.Result, err
 		s.exists(status.Unknown, spawnv1.UnclaimedReason, "%s", errUnclaimed)
 		return reconcile.Result{}, nil
 	}
+	if wait := e.unprotected(s); wait != nil && !e.isListed(s) {
+		return *wait, nil
+	}
 	room, err := e.cloud.ForCreate(accountOf(s.droplet), botOf(s.droplet))
 	if err != nil {
 		return e.troubled(s, err)
@@ -52,6 +55,9 @@ func (e *existence) create(ctx context.Context, s *scope) (reconcile.Result, err
 	}
 	if len(hits) > 0 {
 		return e.adopt(ctx, s, hits)
+	}
+	if wait := e.unprotected(s); wait != nil {
+		return *wait, nil
 	}
 	earlier := s.droplet.Status.Attempt
 	s.droplet.Status.Attempt = nextAttempt(s.droplet, s.now, e.leader.Identity())

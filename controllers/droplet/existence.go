@@ -28,10 +28,12 @@ type existence struct {
 	live      client.Reader
 	cloud     *budget.Instances
 	inventory Fleet
+	firewall  Firewall
 	clock     clock.PassiveClock
 	leader    leadership.Check
 	fleet     string
 	settle    time.Duration
+	sightings *sightings
 }
 
 // Reconcile makes the next move.

@@ -28,7 +28,8 @@ const (
 // finalize destroys the instance and lets the Droplet go when the cloud has said twice over that nothing is left: by id
 // and by name. It reads no Secret and creates nothing, so it also works in a namespace that is being deleted.
 type finalize struct {
-	*existence
+	*operations
+	destructions *destructions
 }
 
 // Reconcile makes the next move towards nothing. A create whose reply was lost is resolved first.
@@ -64,8 +65,13 @@ func (f *finalize) destroy(ctx context.Context, s *scope) (reconcile.Result, err
 	case !f.owns(s.droplet, instance):
 		return f.notOurs(s, instance)
 	}
-	s.exists(status.True, spawnv1.DestroyingReason, "instance %d is being destroyed", id)
 	asked := s.droplet.Status.DestroyRequestedAt
+	if asked == nil {
+		if result, wait, err := f.mayGo(ctx, s, instance); wait || err != nil {
+			return result, err
+		}
+	}
+	s.exists(status.True, spawnv1.DestroyingReason, "instance %d is being destroyed", id)
 	if asked != nil && s.now.Sub(asked.Time) < destroyAgain {
 		return reconcile.Result{RequeueAfter: goneCheck}, nil
 	}
@@ -77,6 +83,61 @@ func (f *finalize) destroy(ctx context.Context, s *scope) (reconcile.Result, err
 	log.FromContext(ctx).Info("asked for the destruction of the instance", "instanceID", id, "again", asked != nil)
 	s.droplet.Status.DestroyRequestedAt = &metav1.Time{Time: s.now}
 	return reconcile.Result{RequeueAfter: goneCheck}, nil
+}
+
+// mayGo makes an instance wait that must not be destroyed yet: too many go at once, or its snapshot is not there. wait
+// tells that the reconcile ends with it.
+func (f *finalize) mayGo(ctx context.Context, s *scope, instance cloud.Instance) (reconcile.Result, bool, error) {
+	count, tooMany, err := f.destructions.tooMany(ctx, s.droplet, s.now)
+	if err != nil {
+		return reconcile.Result{}, true, err
+	}
+	if tooMany {
+		s.exists(status.True, spawnv1.MassDestructionReason,
+			"instance %d is kept: %d machines were to be destroyed within %d min and nobody has deleted their Bots; "+
+				"delete the Bot, or annotate the Droplet with %s=true", instance.ID, count,
+			int(massDestructionWindow.Minutes()), spawnv1.ConfirmDestroyAnnotation)
+		return reconcile.Result{RequeueAfter: time.Minute}, true, nil
+	}
+	if !isSnapshotDue(s.droplet) {
+		return reconcile.Result{}, false, nil
+	}
+	f.foundNow(s, instance)
+	result, err := f.advance(ctx, s)
+	f.tellSnapshot(s)
+	return result, true, err
+}
+
+// advance makes the next move towards the snapshot.
+func (f *finalize) advance(ctx context.Context, s *scope) (reconcile.Result, error) {
+	if s.droplet.Status.Action != nil {
+		if over, result, err := f.follow(ctx, s); err != nil || !over {
+			return result, err
+		}
+	}
+	if !isSnapshotDue(s.droplet) {
+		return reconcile.Result{RequeueAfter: soon}, nil
+	}
+	if nextOperation(s.droplet, *s.instance, s.now, f.grace) == nil {
+		s.droplet.Status.Action = nil
+		return reconcile.Result{RequeueAfter: pollWhileNew}, nil // it boots, or is in a state that nobody can mend
+	}
+	return f.begin(ctx, s)
+}
+
+// tellSnapshot says in condition Exists how the snapshot comes along that the destruction waits for.
+func (f *finalize) tellSnapshot(s *scope) {
+	if !status.IsTrue(s.droplet, spawnv1.ExistsCondition) {
+		return // the instance was not found, which has been said
+	}
+	reason, message := spawnv1.DestroyingReason, "a snapshot is taken of it first"
+	switch c := underWayCondition(s.droplet, s.trouble); {
+	case s.droplet.Status.State == string(cloud.StateNew):
+		message = "it is booting, and a snapshot is taken of it first"
+	case c != nil && c.Reason != spawnv1.SnapshottingReason:
+		reason, message = c.Reason, c.Message
+	}
+	s.exists(status.True, reason, "instance %d is not destroyed yet: %s", s.droplet.Status.InstanceID, message)
 }
 
 // notOurs leaves an instance alone that does not carry the Droplet's name and the fleet's tag. Tags come after
@@ -112,10 +173,14 @@ func (f *finalize) confirm(ctx context.Context, s *scope) (reconcile.Result, err
 		s.exists(status.True, spawnv1.DestroyingReason, "waiting for %d instance(s) of this name to be gone", len(hits))
 		return reconcile.Result{RequeueAfter: goneCheck}, nil
 	}
+	if result, done, err := f.dropSnapshot(ctx, s); done {
+		return result, err
+	}
 	if err := finalizer.Remove(ctx, f.client, s.draft.Before(), spawnv1.DropletFinalizer); err != nil {
 		return reconcile.Result{}, err
 	}
 	log.FromContext(ctx).Info("instance is gone", "instanceID", s.droplet.Status.InstanceID)
+	f.sightings.forget(s.droplet.Status.InstanceID)
 	s.gone = true
 	return reconcile.Result{}, nil
 }

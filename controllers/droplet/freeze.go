@@ -53,13 +53,13 @@ func isFreeze(reason string) bool {
 	return false
 }
 
-// freezeSource wakes every Droplet when the fleet freezes or thaws.
-func freezeSource(reader client.Reader, freeze Freeze) source.Source {
+// everyDroplet wakes every Droplet when something changes that concerns the whole fleet.
+func everyDroplet(reader client.Reader, onChange func(hear func()) (stop func())) source.Source {
 	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-		freeze.OnChange(func() {
+		onChange(func() {
 			var droplets spawnv1.DropletList
 			if err := reader.List(ctx, &droplets, client.UnsafeDisableDeepCopy); err != nil {
-				log.FromContext(ctx).Error(err, "listing droplets of a fleet that has frozen or thawed")
+				log.FromContext(ctx).Error(err, "listing the droplets of a fleet that has changed as a whole")
 				return
 			}
 			for i := range droplets.Items {

@@ -192,54 +192,17 @@ func TestInstancesThatWeDestroyOurselvesAreNoMassLoss(t *testing.T) {
 	w.wantExists(metav1.ConditionFalse, spawnv1.InstanceLostReason)
 }
 
-func TestWhatAPassShowsIsSeenWithoutACall(t *testing.T) {
-	for name, test := range map[string]struct {
-		change    func(w *world, id int64) error
-		condition string
-		reason    string
-		says      string
-	}{
-		"powered off": {
-			change:    func(w *world, id int64) error { return w.Cloud.SetState(id, "off") },
-			condition: spawnv1.RunningCondition, reason: spawnv1.PowerDiffersReason, says: "is off and should be On",
-		},
-		"archived": {
-			change:    func(w *world, id int64) error { return w.Cloud.SetState(id, "archive") },
-			condition: spawnv1.RunningCondition, reason: spawnv1.PowerDiffersReason, says: "is archive",
-		},
-		"renamed": {
-			change:    func(w *world, id int64) error { return w.Cloud.Rename(id, "precious") },
-			condition: spawnv1.AsSpecifiedCondition, reason: spawnv1.InstanceDiffersReason, says: "name is precious",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := readyWorld(t)
-			must(t, test.change(w, w.droplet().Status.InstanceID))
-			w.Pass()
-			w.reconcileIn(0)
-			d := w.droplet()
-			w.WantCondition(d, test.condition, metav1.ConditionFalse, test.reason, test.says)
-			w.WantCondition(d, spawnv1.ReadyCondition, metav1.ConditionFalse, test.reason)
-			w.wantClass(spawnv1.StalledCondition)
-			if n := len(w.requests("", "")); n != 0 {
-				t.Errorf("%d calls for what a pass has shown, want none", n)
-			}
-		})
-	}
-}
-
-func TestAMachineThatShouldBeOffIsReadyWhenItIs(t *testing.T) {
+func TestWhatNobodyCanMendIsSeenWithoutACall(t *testing.T) {
 	w := readyWorld(t)
-	d := w.droplet()
-	w.Update(d, func() { d.Spec.PowerState = spawnv1.PowerOff })
-	w.reconcileIn(0)
-	w.WantCondition(w.droplet(), spawnv1.RunningCondition, metav1.ConditionFalse, spawnv1.PowerDiffersReason)
-	must(t, w.Cloud.SetState(d.Status.InstanceID, "off"))
+	must(t, w.Cloud.SetState(w.droplet().Status.InstanceID, "archive"))
 	w.Pass()
 	w.reconcileIn(0)
-	w.WantCondition(w.droplet(), spawnv1.RunningCondition, metav1.ConditionTrue, spawnv1.PoweredOffReason)
-	if !w.IsReady(w.droplet()) {
-		t.Errorf("a machine that is off as it should be is not Ready\n%s", w.Describe())
+	d := w.droplet()
+	w.WantCondition(d, spawnv1.RunningCondition, metav1.ConditionFalse, spawnv1.PowerDiffersReason, "state archive")
+	w.WantCondition(d, spawnv1.ReadyCondition, metav1.ConditionFalse, spawnv1.PowerDiffersReason)
+	w.wantClass(spawnv1.StalledCondition)
+	if n := len(w.requests("", "")); n != 0 {
+		t.Errorf("%d calls for what a pass has shown, want none", n)
 	}
 }
 

@@ -38,6 +38,12 @@ const (
 // observe looks after an instance whose id is known: from the last pass over the fleet when that can tell, and by
 // asking for this one instance while it boots or when it is missing.
 func (e *existence) observe(ctx context.Context, s *scope) (reconcile.Result, error) {
+	if action := s.droplet.Status.Action; action != nil && action.RetryAt == nil &&
+		status.IsTrue(s.droplet, spawnv1.ExistsCondition) {
+		// Whoever follows the operation looks at the instance when there is something to see.
+		s.keep(spawnv1.ExistsCondition)
+		return reconcile.Result{}, nil
+	}
 	if done := e.fromPass(s); done {
 		return e.thinOut(ctx, s)
 	}
@@ -48,7 +54,7 @@ func (e *existence) observe(ctx context.Context, s *scope) (reconcile.Result, er
 	if err != nil {
 		return e.troubled(s, err)
 	}
-	e.found(s, instance)
+	e.foundNow(s, instance)
 	return reconcile.Result{RequeueAfter: pollIn(s)}, nil
 }
 
@@ -58,7 +64,7 @@ func (e *existence) observe(ctx context.Context, s *scope) (reconcile.Result, er
 // never new again.
 func (e *existence) fromPass(s *scope) bool {
 	pass, ok := e.inventory.Latest()
-	if ok {
+	if ok && !e.sightings.outdates(s.droplet.Status.InstanceID, pass.StartedAt) {
 		instance, listed := pass.ByID(s.droplet.Status.InstanceID)
 		switch {
 		case listed && instance.State != cloud.StateNew:
@@ -102,8 +108,17 @@ func (e *existence) found(s *scope, instance cloud.Instance) {
 	recorded.PublicIPv4, recorded.PrivateIPv4 = instance.PublicIPv4, instance.PrivateIPv4
 	recorded.PublicIPv6 = instance.PublicIPv6
 	recorded.HourlyPriceMicros = instance.HourlyPriceMicros
+	settleSize(s.droplet, instance)
 	s.instance = &instance
 	s.exists(status.True, spawnv1.InstanceFoundReason, "instance %d exists", instance.ID)
+}
+
+// foundNow records what the cloud says about the instance in an answer of this moment. Passes that began before it no
+// longer count.
+func (e *existence) foundNow(s *scope, instance cloud.Instance) {
+	e.sightings.note(instance.ID, e.clock.Now())
+	e.found(s, instance)
+	s.fresh = true
 }
 
 // missing weighs an answer that there is no such instance: a newborn can be invisible, and one answer proves nothing.

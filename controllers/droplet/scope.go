@@ -29,16 +29,21 @@ type scope struct {
 	draft *status.Draft[*spawnv1.Droplet]
 	// now is the one instant that all decisions of this reconcile are made for.
 	now time.Time
-	// instance is set by the existence step when the instance was seen.
+	// fleet is the fleet id.
+	fleet string
+	// instance is set when the instance was seen in this reconcile, and fresh when that was by asking for it.
 	instance *cloud.Instance
+	fresh    bool
+	// trouble is what hinders an operation on the instance, told in the condition that the operation would mend.
+	trouble *trouble
 	// gone is set when the finalizer was taken off: there is no status left to write.
 	gone bool
 }
 
 type condition = metav1.Condition
 
-func newScope(c client.Client, droplet *spawnv1.Droplet, now time.Time) *scope {
-	return &scope{droplet: droplet, draft: status.NewDraft(c, droplet), now: now}
+func newScope(c client.Client, droplet *spawnv1.Droplet, fleet string, now time.Time) *scope {
+	return &scope{droplet: droplet, draft: status.NewDraft(c, droplet), fleet: fleet, now: now}
 }
 
 // exists sets the condition that the existence step owns.
@@ -71,8 +76,7 @@ func (s *scope) summarize() {
 		reason, message := spawnv1.DeletingReason, "waiting for the instance to be gone"
 		if c := status.Get(s.droplet, spawnv1.ExistsCondition); c != nil {
 			message = c.Message
-			if c.Reason == spawnv1.CredentialsInvalidReason || c.Reason == spawnv1.InstanceNotOursReason ||
-				isFreeze(c.Reason) {
+			if status.NeedsPerson(c.Reason) {
 				reason = c.Reason
 			}
 		}

@@ -91,6 +91,12 @@ func (w *world) label(request *http.Request) string {
 		return request.Method + " instance"
 	case path == list:
 		return request.Method + " instances by name"
+	case !strings.HasPrefix(path, list):
+		return request.Method + " the catalogue"
+	case strings.Contains(path, "/actions"):
+		return request.Method + " action"
+	case strings.HasSuffix(path, "/snapshots"):
+		return request.Method + " snapshots of instance"
 	}
 	return request.Method + " instance by id"
 }

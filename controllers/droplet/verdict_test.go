@@ -12,6 +12,7 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/cloud"
+	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
@@ -31,6 +32,7 @@ func sample() (*spawnv1.Droplet, cloud.Instance) {
 	return droplet, cloud.Instance{
 		ID: 7, Name: "scout-abc", State: cloud.StateActive, Region: "nyc3", Size: "s-1vcpu-2gb",
 		PublicIPv4: "203.0.113.7", PrivateIPv4: "10.0.0.7", PublicIPv6: "2001:db8::7",
+		Tags: identity.Tags("f", []string{"desk-7"}),
 	}
 }
 
@@ -63,17 +65,20 @@ func TestWhatExistsIsComparedWithWhatWasAskedFor(t *testing.T) {
 		edit     func(*cloud.Instance)
 		wantSays string
 	}{
-		"the same":          {func(*cloud.Instance) {}, ""},
-		"another name":      {func(i *cloud.Instance) { i.Name = "x" }, "instance 7: name is x, not scout-abc"},
-		"another region":    {func(i *cloud.Instance) { i.Region = "ams3" }, "region is ams3, not nyc3"},
-		"another size":      {func(i *cloud.Instance) { i.Size = "s-8vcpu-16gb" }, "size is s-8vcpu-16gb, not s-1vcpu-2gb"},
-		"two differences":   {func(i *cloud.Instance) { i.Name, i.Region = "x", "ams3" }, "not scout-abc, region is ams3"},
+		"the same": {func(*cloud.Instance) {}, ""},
+		"another name": {func(i *cloud.Instance) { i.Name = "x" },
+			"instance 7: name is x, not scout-abc; it is being put back"},
+		"neither our name nor our tag": {func(i *cloud.Instance) { i.Name, i.Tags = "x", nil }, "it is left alone"},
+		"another region":               {func(i *cloud.Instance) { i.Region = "ams3" }, "region is ams3, not nyc3"},
+		"another size":                 {func(i *cloud.Instance) { i.Size = "s-8vcpu-16gb" }, "size is s-8vcpu-16gb, not s-1vcpu-2gb"},
+		"two differences": {func(i *cloud.Instance) { i.Size, i.Region = "x", "ams3" },
+			"region is ams3, not nyc3, size is x, not s-1vcpu-2gb"},
 		"an address is not": {func(i *cloud.Instance) { i.PublicIPv4 = "" }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			droplet, instance := sample()
 			test.edit(&instance)
-			got := asSpecifiedCondition(droplet, instance)
+			got := asSpecifiedCondition(droplet, instance, "f")
 			if want := test.wantSays == ""; (got.Status == metav1.ConditionTrue) != want ||
 				!strings.Contains(got.Message, test.wantSays) {
 				t.Errorf("condition is %s %q, want %v saying %q", got.Status, got.Message, want, test.wantSays)
@@ -91,21 +96,21 @@ func TestPowerIsComparedWithWhatWasAskedFor(t *testing.T) {
 	}{
 		"on and on":         {"active", spawnv1.PowerOn, metav1.ConditionTrue, spawnv1.PoweredOnReason},
 		"off and off":       {"off", spawnv1.PowerOff, metav1.ConditionTrue, spawnv1.PoweredOffReason},
-		"off, should be on": {"off", spawnv1.PowerOn, metav1.ConditionFalse, spawnv1.PowerDiffersReason},
-		"on, should be off": {"active", spawnv1.PowerOff, metav1.ConditionFalse, spawnv1.PowerDiffersReason},
+		"off, should be on": {"off", spawnv1.PowerOn, metav1.ConditionFalse, spawnv1.PoweringOnReason},
+		"on, should be off": {"active", spawnv1.PowerOff, metav1.ConditionFalse, spawnv1.PoweringOffReason},
 		"archived":          {"archive", spawnv1.PowerOff, metav1.ConditionFalse, spawnv1.PowerDiffersReason},
 		"booting":           {"new", spawnv1.PowerOn, metav1.ConditionUnknown, spawnv1.BootingReason},
 		"booting to be off": {"new", spawnv1.PowerOff, metav1.ConditionUnknown, spawnv1.BootingReason},
 	} {
 		droplet, _ := sample()
 		droplet.Status.State, droplet.Spec.PowerState = test.state, test.want
-		if got := runningCondition(droplet); got.Status != test.wantStatus || got.Reason != test.wantReason {
+		if got := runningCondition(droplet, nil); got.Status != test.wantStatus || got.Reason != test.wantReason {
 			t.Errorf("%s: Running is %s/%s, want %s/%s", name, got.Status, got.Reason, test.wantStatus, test.wantReason)
 		}
 	}
 	droplet, _ := sample()
 	droplet.Status.Conditions = nil
-	if got := runningCondition(droplet); got.Reason != spawnv1.WaitingForInstanceReason {
+	if got := runningCondition(droplet, nil); got.Reason != spawnv1.WaitingForInstanceReason {
 		t.Errorf("without an instance Running is %s, want it to wait", got.Reason)
 	}
 }

@@ -63,7 +63,7 @@ func finalizersChanged() predicate.Predicate {
 
 // fleetSource wakes, after every complete pass over the fleet, the Droplets whose instance is not as their status has
 // it. Comparing with what is recorded, not with the pass before, also finds what changed while nobody looked.
-func fleetSource(reader client.Reader, passes *inventory.Inventory) source.Source {
+func fleetSource(reader client.Reader, passes *inventory.Inventory, fleet string) source.Source {
 	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		passes.OnPass(func(pass inventory.Pass) {
 			var droplets spawnv1.DropletList
@@ -72,7 +72,7 @@ func fleetSource(reader client.Reader, passes *inventory.Inventory) source.Sourc
 				return
 			}
 			for i := range droplets.Items {
-				if d := &droplets.Items[i]; differs(d, pass) {
+				if d := &droplets.Items[i]; differs(d, pass, fleet) {
 					queue.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(d)})
 				}
 			}
@@ -82,7 +82,7 @@ func fleetSource(reader client.Reader, passes *inventory.Inventory) source.Sourc
 }
 
 // differs tells whether a pass shows a Droplet's instance other than as its status has it.
-func differs(droplet *spawnv1.Droplet, pass inventory.Pass) bool {
+func differs(droplet *spawnv1.Droplet, pass inventory.Pass, fleet string) bool {
 	if droplet.Status.InstanceID == 0 {
 		return false
 	}
@@ -95,7 +95,7 @@ func differs(droplet *spawnv1.Droplet, pass inventory.Pass) bool {
 	case instance.State == cloud.StateNew:
 		return false // the Droplet polls its booting instance by itself, or knows better already
 	}
-	return !isAsRecorded(droplet, instance)
+	return !isAsRecorded(droplet, instance) || len(missingTags(droplet, instance, fleet)) > 0
 }
 
 func isAsRecorded(droplet *spawnv1.Droplet, instance cloud.Instance) bool {

@@ -73,6 +73,8 @@ func startStage(ctx context.Context, dir string) (*stage, error) {
 	s.manager, err = localrun.StartManager(ctx, localrun.ManagerOptions{
 		Binary: filepath.Join(bin, "manager"), Log: filepath.Join(logs, "manager.log"), Cluster: s.plane,
 		Token: localrun.SimulatorToken, TokenFile: filepath.Join(dir, "token"), CloudURL: s.simulator.URL,
+		// The simulator has no limit, and what is measured is the manager's own speed.
+		Flags: []string{"--digitalocean-calls-per-minute=1000000"},
 	})
 	return s, err
 }

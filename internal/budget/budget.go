@@ -71,8 +71,9 @@ type Request struct {
 	Account, Bot string
 	// Cost is how many calls it takes, at least 1.
 	Cost int
-	// Creates tells that a machine may come of it.
-	Creates bool
+	// Operates tells that it makes a machine, starts it or changes its size. Of that a bot may have so much in an hour
+	// while it is at others' expense.
+	Operates bool
 }
 
 func (r Request) owner() owner { return owner{r.Account, r.Bot} }
@@ -127,7 +128,8 @@ func (b *Budget) current() *limiter {
 	return b.limiter
 }
 
-// operated counts a machine that was made for a bot, for which the id is 0, or destroyed.
+// operated counts that a bot's machine was destroyed, for which the id is its own, or that it was made or acted on, for
+// which the id is 0.
 func (b *Budget) operated(bot string, id int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

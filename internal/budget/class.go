@@ -33,7 +33,7 @@ const (
 	Hour Reason = "hour"
 	// Account: the account has had its share of the hour, and the others come first.
 	Account Reason = "account"
-	// Bot: too many machines of the bot were made and destroyed within an hour.
+	// Bot: the bot's machine was made, destroyed and acted on too often within an hour, and others come first.
 	Bot Reason = "bot"
 	// Pause: the cloud asked for a pause.
 	Pause Reason = "pause"
@@ -45,7 +45,7 @@ var sentences = map[Reason]string{
 	Minute:  "the calls of this minute are spent",
 	Hour:    "the calls of this hour are nearly spent, and the rest is kept for what is more urgent",
 	Account: "the account has had its share of this hour's calls to DigitalOcean",
-	Bot:     "too many machines of this bot were created and destroyed within an hour",
+	Bot:     "this bot's machine was created, destroyed or switched too often within an hour, and others come first",
 	Pause:   "DigitalOcean asks us to slow down",
 	Breaker: "DigitalOcean does not answer, and is asked only now and then",
 }

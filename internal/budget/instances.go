@@ -10,15 +10,19 @@ import (
 	"github.com/cedros-io/open-spawn/internal/cloud"
 )
 
-// pageSize is how many instances one call lists.
-const pageSize = 200
+const (
+	// pageSize is how many instances one call lists.
+	pageSize = 200
+	// growth is how many instances may come between two lists: about 80 are made in a minute.
+	growth = 100
+)
 
 // Instances puts a Budget before a cloud. A call that it refuses fails with a cloud.Error of kind Throttled, which is
 // definite, as nothing was sent, and which says when to try again.
 type Instances struct {
 	budget *Budget
 	next   cloud.API
-	pages  atomic.Int64 // of the last list by tag
+	pages  atomic.Int64 // that the next list by tag can have
 }
 
 // NewInstances puts a Budget before a cloud.
@@ -43,7 +47,7 @@ func (i *Instances) ForDestroy(account, bot string) cloud.API {
 func (i *Instances) ForCreate(account, bot string) (*Room, error) {
 	const lookAndCreate = 2
 	permit, refusal := i.budget.Admit(Request{
-		Class: Act, Account: account, Bot: bot, Cost: lookAndCreate, Creates: true,
+		Class: Act, Account: account, Bot: bot, Cost: lookAndCreate, Operates: true,
 	})
 	if refusal != nil {
 		return nil, throttled("creating instance", refusal)
@@ -51,7 +55,26 @@ func (i *Instances) ForCreate(account, bot string) (*Room, error) {
 	return &Room{instances: i, permit: permit}, nil
 }
 
-// Room is room for one look by name and one create.
+// ForAct takes room for one action, so that an intent to act is stored only if the request can be sent at once. What
+// stops a machine goes first: it ends trades and costs. Of what counts as an operation of the bot, only what starts a
+// machine is held up for it: one that is half stopped still costs. The caller releases the Room, whatever came of it.
+func (i *Instances) ForAct(account, bot string, action cloud.ActionType) (*Room, error) {
+	wanted := Request{Class: Act, Account: account, Bot: bot, Cost: 1}
+	switch action {
+	case cloud.ActionShutdown, cloud.ActionPowerOff:
+		wanted.Class = Destroy
+	case cloud.ActionPowerOn, cloud.ActionResize:
+		wanted.Operates = true
+	case cloud.ActionSnapshot, cloud.ActionRename:
+	}
+	permit, refusal := i.budget.Admit(wanted)
+	if refusal != nil {
+		return nil, throttled("acting on instance", refusal)
+	}
+	return &Room{instances: i, permit: permit}, nil
+}
+
+// Room is room for the calls that it was taken for.
 type Room struct {
 	instances *Instances
 	permit    *Permit
@@ -76,10 +99,23 @@ func (r *Room) Create(ctx context.Context, request cloud.InstanceRequest) (cloud
 	return created, err
 }
 
+// Act is cloud.Actions.Act, refused like Create.
+func (r *Room) Act(ctx context.Context, id int64, request cloud.ActionRequest) (cloud.Action, error) {
+	if refusal := r.permit.stopped(); refusal != nil {
+		return cloud.Action{}, throttled("acting on instance", refusal)
+	}
+	begun, err := r.instances.next.Act(ctx, id, request)
+	r.permit.Report(1, err)
+	if request.Type != cloud.ActionRename {
+		r.instances.made(r.permit.request.Bot, err)
+	}
+	return begun, err
+}
+
 // Release gives back the room that was not used.
 func (r *Room) Release() { r.permit.Cancel() }
 
-// made counts a machine unless it is certain that there is none.
+// made counts that a machine was made or acted on, unless it is certain that it was not.
 func (i *Instances) made(bot string, err error) {
 	if !cloud.IsDefinite(err) {
 		i.budget.operated(bot, 0)
@@ -101,7 +137,7 @@ func (v *view) request(class Class, cost int) Request {
 // Create implements cloud.Instances.
 func (v *view) Create(ctx context.Context, request cloud.InstanceRequest) (cloud.Instance, error) {
 	wanted := v.request(Act, 1)
-	wanted.Creates = true
+	wanted.Operates = true
 	created, err := spend(v, wanted, "creating instance", func() (cloud.Instance, error) {
 		created, err := v.instances.next.Create(ctx, request)
 		v.instances.made(v.bot, err)
@@ -124,14 +160,14 @@ func (v *view) FindByName(ctx context.Context, name string) ([]cloud.Instance, e
 	})
 }
 
-// ListByTag implements cloud.Instances. It is charged as many pages as the last list had: the first is charged one, and
-// what it takes beyond that is seen in the headers.
+// ListByTag implements cloud.Instances. It is charged as many pages as the last list had, or one more when that was
+// nearly full: the first is charged one, and what it takes beyond that is seen in the headers.
 func (v *view) ListByTag(ctx context.Context, tag string) ([]cloud.Instance, error) {
 	pages := max(1, int(v.instances.pages.Load()))
 	return spend(v, v.request(v.read, pages), "listing instances by tag", func() ([]cloud.Instance, error) {
 		found, err := v.instances.next.ListByTag(ctx, tag)
 		if err == nil {
-			v.instances.pages.Store(int64(len(found)+pageSize-1) / pageSize)
+			v.instances.pages.Store(int64(len(found)+growth+pageSize-1) / pageSize)
 		}
 		return found, err
 	})
@@ -157,15 +193,14 @@ func (v *view) List(ctx context.Context) ([]cloud.Instance, error) {
 	})
 }
 
-// Act implements cloud.Actions. What stops a machine goes first: it ends trades and costs.
+// Act implements cloud.Actions.
 func (v *view) Act(ctx context.Context, id int64, request cloud.ActionRequest) (cloud.Action, error) {
-	class := v.act
-	if request.Type == cloud.ActionShutdown || request.Type == cloud.ActionPowerOff {
-		class = Destroy
+	room, err := v.instances.ForAct(v.account, v.bot, request.Type)
+	if err != nil {
+		return cloud.Action{}, err
 	}
-	return spend(v, v.request(class, 1), "acting on instance", func() (cloud.Action, error) {
-		return v.instances.next.Act(ctx, id, request)
-	})
+	defer room.Release()
+	return room.Act(ctx, id, request)
 }
 
 // Action implements cloud.Actions.

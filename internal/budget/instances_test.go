@@ -47,6 +47,12 @@ func (r *recorder) ListByTag(context.Context, string) ([]cloud.Instance, error) 
 	return make([]cloud.Instance, r.fleet), r.note("list")
 }
 
+func (r *recorder) Act(context.Context, int64, cloud.ActionRequest) (cloud.Action, error) {
+	return cloud.Action{ID: 8}, r.note("act")
+}
+
+func (r *recorder) Tag(context.Context, int64, string) error { return r.note("tag") }
+
 func (r *recorder) Delete(context.Context, int64) error { return r.note("delete") }
 
 func TestTheClassFollowsFromTheMethod(t *testing.T) {
@@ -187,15 +193,98 @@ func TestOnlyMachinesThatMayExistCountForABot(t *testing.T) {
 				b.callThen(Request{Class: Destroy}, nil) // the cloud is not down
 				b.clock.Step(31 * time.Second)
 			}
+			b.told(2400)
 			b.want("after six", act("a", "n/a"), tc.want)
 		})
 	}
 }
 
+func TestWhatABotDoesToItsMachineCounts(t *testing.T) {
+	act := func(kind cloud.ActionType) func(context.Context, cloud.API) error {
+		return func(ctx context.Context, api cloud.API) error {
+			_, err := api.Act(ctx, 1, cloud.ActionRequest{Type: kind})
+			return err
+		}
+	}
+	for name, tc := range map[string]struct {
+		call           func(context.Context, cloud.API) error
+		counts, heldUp bool
+	}{
+		"shutdown":  {act(cloud.ActionShutdown), true, false},
+		"power off": {act(cloud.ActionPowerOff), true, false},
+		"snapshot":  {act(cloud.ActionSnapshot), true, false},
+		"power on":  {act(cloud.ActionPowerOn), true, true},
+		"resize":    {act(cloud.ActionResize), true, true},
+		"rename":    {act(cloud.ActionRename), false, false},
+		"a create": {func(ctx context.Context, api cloud.API) error {
+			_, err := api.Create(ctx, cloud.InstanceRequest{})
+			return err
+		}, true, true},
+		"a destruction": {func(ctx context.Context, api cloud.API) error { return api.Delete(ctx, 1) }, true, false},
+		"a tag":         {func(ctx context.Context, api cloud.API) error { return api.Tag(ctx, 1, "tag") }, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, r := warm(t), &recorder{}
+			i := NewInstances(b.Budget, r)
+			if err := tc.call(t.Context(), i.For("a", "n/a")); err != nil {
+				t.Fatal(err)
+			}
+			if n := b.operations("n/a"); n > 0 != tc.counts {
+				t.Errorf("it counts %d", n)
+			}
+			b.told(2400)
+			for range botOperations {
+				b.operated("n/a", 0)
+			}
+			if err := tc.call(t.Context(), i.For("a", "n/a")); err != nil != tc.heldUp {
+				t.Errorf("after too many: %v", err)
+			}
+			if err := tc.call(t.Context(), i.For("a", "n/b")); err != nil {
+				t.Errorf("another bot: %v", err)
+			}
+			if err := tc.call(t.Context(), i.For("", "")); err != nil {
+				t.Errorf("the fleet: %v", err)
+			}
+		})
+	}
+}
+
+func TestAnActionThatWasNotBegunCountsForNothing(t *testing.T) {
+	for _, tc := range []struct {
+		err  error
+		want int
+	}{{&cloud.Error{Kind: cloud.Busy}, 0}, {&cloud.Error{Kind: cloud.Unavailable}, 1}, {nil, 1}} {
+		b := warm(t)
+		_, _ = NewInstances(b.Budget, &recorder{err: tc.err}).For("a", "n/a").
+			Act(t.Context(), 1, cloud.ActionRequest{Type: cloud.ActionPowerOn})
+		if n := b.operations("n/a"); n != tc.want {
+			t.Errorf("%v counts %d, want %d", tc.err, n, tc.want)
+		}
+	}
+}
+
+func TestWhatStopsAMachineGoesFirst(t *testing.T) {
+	for kind, admitted := range map[cloud.ActionType]bool{
+		cloud.ActionShutdown: true, cloud.ActionPowerOff: true, cloud.ActionPowerOn: false, cloud.ActionSnapshot: false,
+		cloud.ActionResize: false, cloud.ActionRename: false,
+	} {
+		b := warm(t)
+		b.told(100) // what is kept for what destroys
+		i := NewInstances(b.Budget, &recorder{})
+		if _, err := i.For("a", "n/a").Act(t.Context(), 1, cloud.ActionRequest{Type: kind}); err == nil != admitted {
+			t.Errorf("%s: %v", kind, err)
+		}
+		if _, err := i.ForDestroy("a", "n/a").Act(t.Context(), 1, cloud.ActionRequest{Type: kind}); err != nil {
+			t.Errorf("%s on the way to a destruction: %v", kind, err)
+		}
+	}
+}
+
 func TestALongListIsChargedForItsPages(t *testing.T) {
-	b, r := warm(t), &recorder{fleet: 1001}
+	b, r := warm(t), &recorder{fleet: 1101}
 	fleet := NewInstances(b.Budget, r).For("", "")
-	for i, want := range []int{199, 193} { // the first is charged one call, the next the six pages of the first
+	// The first is charged one call; the next the six pages of the first, and the one that it may have grown by.
+	for i, want := range []int{199, 192} {
 		if _, err := fleet.ListByTag(t.Context(), "tag"); err != nil {
 			t.Fatal(err)
 		}

@@ -68,7 +68,7 @@ func (l *limiter) admit(r Request, now time.Time) (receipt, *Refusal) {
 
 // unfair refuses who has had its share. It gives no place in the line: what is missing is not room.
 func (l *limiter) unfair(r Request, now time.Time) *Refusal {
-	if at := l.shares.botOpens(r.Bot, now); r.Creates && at.After(now) {
+	if at := l.botOpens(r, now); at.After(now) {
 		return &Refusal{Reason: Bot, Wait: dueAt(at, now).Sub(now)}
 	}
 	othersWait := l.lines[Act].othersWait(r.Account) || l.lines[Read].othersWait(r.Account)
@@ -76,6 +76,22 @@ func (l *limiter) unfair(r Request, now time.Time) *Refusal {
 		return &Refusal{Reason: Account, Wait: dueAt(now.Add(sharePause), now).Sub(now)}
 	}
 	return nil
+}
+
+// botOpens is when a bot that has had its share of operations may go on at the expense of others: of those who wait,
+// who may be served soon, or of those who will come, while the hour is half gone.
+func (l *limiter) botOpens(r Request, now time.Time) time.Time {
+	if !r.Operates {
+		return now
+	}
+	at := l.shares.botOpens(r.Bot, now)
+	switch {
+	case l.lines[Act].anotherWaits(r.owner()), l.lines[Read].anotherWaits(r.owner()):
+		return earliest(at, now.Add(sharePause))
+	case float64(l.hour.left(now, 0)) < idle*float64(l.hour.limit):
+		return at
+	}
+	return now
 }
 
 func (l *limiter) isGreedy(r Request, now time.Time) bool {

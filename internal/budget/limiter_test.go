@@ -92,14 +92,18 @@ func TestAMinuteIsDividedAmongTheClasses(t *testing.T) {
 	})
 	t.Run("what creates and reads is paced", func(t *testing.T) {
 		b := warm(t)
-		if n := b.count(bot(Act, 2)); n != depth/2 {
-			t.Errorf("%d creates at once, want %d", n, depth/2)
-		}
 		if n := b.count(bot(Read, 1)); n != depth {
 			t.Errorf("%d reads at once, want %d", n, depth)
 		}
+		b = warm(t)
+		if n := b.count(bot(Act, 2)); n != depth/2 {
+			t.Errorf("%d creates at once, want %d", n, depth/2)
+		}
+		if n := b.count(bot(Read, 1)); n != 20 { // their own share, as the last create waits
+			t.Errorf("%d reads at once while creates wait, want 20", n)
+		}
 	})
-	t.Run("the first minute may have been spent by the leader before us", func(t *testing.T) {
+	t.Run("the first minute may have been spent by the leader before us, until the cloud tells", func(t *testing.T) {
 		b := fresh(t)
 		if n := b.count(bot(Destroy, 1)); n != 50 {
 			t.Errorf("%d, want 50", n)
@@ -236,7 +240,23 @@ func TestTheBreakerCountsOnlyOutages(t *testing.T) {
 	b.want("a probe that was not made is another's", r, "")
 }
 
-func TestABotFlipsThreeTimesInAnHour(t *testing.T) {
+func TestABotMayBeDeployedTenTimesInARowOnAnIdleFleet(t *testing.T) {
+	b := warm(t)
+	b.told(5000)
+	for i := range int64(10) {
+		b.want(fmt.Sprint("create ", i), act("a", "n/a"), "")
+		b.operated("n/a", 0)
+		b.want(fmt.Sprint("poll ", i), Request{Class: Read, Account: "a", Bot: "n/a"}, "")
+		b.want(fmt.Sprint("destroy ", i), Request{Class: Destroy, Account: "a", Bot: "n/a"}, "")
+		b.operated("n/a", i+1)
+		b.clock.Step(20 * time.Second)
+	}
+	b.want("once more", act("a", "n/a"), "")
+}
+
+// flipped is a bench on which bot n/a of account a was made and destroyed three times.
+func flipped(t *testing.T) *bench {
+	t.Helper()
 	b := warm(t)
 	for i := range int64(3) {
 		b.want("create", act("a", "n/a"), "")
@@ -245,11 +265,97 @@ func TestABotFlipsThreeTimesInAnHour(t *testing.T) {
 		b.operated("n/a", i+1) // asked for again
 		b.clock.Step(time.Minute)
 	}
-	b.want("the fourth", act("a", "n/a"), Bot)
+	return b
+}
+
+func TestABotFlipsThreeTimesInAnHourThatIsHalfGone(t *testing.T) {
+	b := flipped(t)
+	b.told(2500)
+	b.want("half is left", act("a", "n/a"), "")
+	b.told(2499)
+	b.want("less is left", act("a", "n/a"), Bot)
 	b.want("destroying", Request{Class: Destroy, Account: "a", Bot: "n/a"}, "")
+	b.want("polling", Request{Class: Read, Account: "a", Bot: "n/a"}, "")
 	b.want("another bot", act("a", "n/b"), "")
 	b.clock.Step(58 * time.Minute)
+	b.told(2499)
 	b.want("an hour after the first", act("a", "n/a"), "")
+}
+
+func TestABotThatFlipsStepsBackForWhoeverWaits(t *testing.T) {
+	for name, waiting := range map[string]Request{
+		"a create of another account":      act("b", "n/b"),
+		"a create of its own account":      act("a", "n/b"),
+		"a poll of another account's bot":  {Class: Read, Account: "b", Bot: "n/b", Cost: 1},
+		"a poll of its own account's bots": {Class: Read, Account: "a", Bot: "n/b", Cost: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := flipped(t)
+			b.want("nobody waits", act("a", "n/a"), "")
+			b.lineUp(waiting)
+			if wait := b.want("somebody waits", act("a", "n/a"), Bot); wait > sharePause {
+				t.Errorf("it is told to wait %s, for somebody who is served in seconds", wait)
+			}
+			b.want("destroying", Request{Class: Destroy, Account: "a", Bot: "n/a"}, "")
+			b.want("who is served", waiting, "")
+			b.want("and then", act("a", "n/a"), "")
+		})
+	}
+	t.Run("not for itself, nor for the pass over the fleet", func(t *testing.T) {
+		b := flipped(t)
+		b.lineUp(act("a", "n/a"))
+		b.lineUp(Request{Class: Read, Account: "a", Bot: "n/a", Cost: 1})
+		b.lineUp(Request{Class: Read, Cost: 1})
+		b.want("it is the only bot", act("a", "n/a"), "")
+	})
+}
+
+func TestTheFirstMinuteIsOursOnceTheCloudSaysThatNobodyElseHasSpentIt(t *testing.T) {
+	destroy := func(i int) Request { return Request{Class: Destroy, Account: "a", Bot: fmt.Sprint(i)} }
+	for foreign, want := range map[int]int{0: 200, 1: 199, 40: 160, 149: 51, 150: 50, 151: 50, 3000: 50, 4999: 1} {
+		t.Run(fmt.Sprint(foreign, " calls of others"), func(t *testing.T) {
+			b := fresh(t)
+			b.told(5000 - foreign)
+			if n := b.count(destroy); n != want {
+				t.Errorf("%d calls at once, want %d", n, want)
+			}
+		})
+	}
+	t.Run("our own calls are not others'", func(t *testing.T) {
+		b := fresh(t)
+		for i := range 10 {
+			b.want("", destroy(i), "")
+		}
+		b.told(4990)
+		if n := b.count(destroy); n != 190 {
+			t.Errorf("%d more, want 190", n)
+		}
+	})
+	t.Run("what others spend later is not taken from our minute", func(t *testing.T) {
+		b := fresh(t)
+		b.told(4960)
+		b.told(4000)
+		if n := b.count(destroy); n != 160 {
+			t.Errorf("%d calls at once, want 160", n)
+		}
+	})
+	t.Run("an answer that tells nothing changes nothing", func(t *testing.T) {
+		b := fresh(t)
+		b.Observe(cloud.Answer{Status: 200})
+		b.Observe(cloud.Answer{Status: 503, Limit: 5000, Remaining: 5000, RetryAfter: time.Second})
+		b.clock.Step(2 * time.Second)
+		if n := b.count(destroy); n != 50 {
+			t.Errorf("%d calls at once, want 50", n)
+		}
+	})
+	t.Run("nothing stays presumed after a minute", func(t *testing.T) {
+		b := fresh(t)
+		b.clock.Step(61 * time.Second)
+		b.told(5000)
+		if n := b.count(destroy); n != 200 {
+			t.Errorf("%d calls at once, want 200", n)
+		}
+	})
 }
 
 func TestAnAccountLeavesRoomForOthers(t *testing.T) {

@@ -81,6 +81,16 @@ func (l *line) othersWait(account string) bool {
 	return false
 }
 
+// anotherWaits tells whether another bot waits, be it of the same account. The pass over the fleet is nobody's.
+func (l *line) anotherWaits(who owner) bool {
+	for other := range l.byOwner {
+		if other != who && other != (owner{}) {
+			return true
+		}
+	}
+	return false
+}
+
 // nextTurn is the turn of an account's next ticket: after its last one; or, when it has none, that of whoever is first.
 // The turn that was served last would be wrong, as not all come in their turn: of a large account, hundreds can be left
 // who have missed theirs.

@@ -53,11 +53,11 @@ func TestEveryMetricMoves(t *testing.T) {
 		before = now
 	}
 	const prefix = "openspawn_budget_"
-	read := Request{Class: Read, Account: "a", Bot: "n/a", Cost: 20}
+	read := Request{Class: Read, Account: "a", Bot: "n/a", Cost: 60}
 	b.want("", read, "")
 	expect("a call", map[string]float64{
-		prefix + "admitted_total read": 20, prefix + "wait_seconds read": 1, prefix + "wait_seconds read sum": 0,
-		prefix + "remaining hour": -20, prefix + "remaining minute": -20, prefix + "waiting read": 0,
+		prefix + "admitted_total read": 60, prefix + "wait_seconds read": 1, prefix + "wait_seconds read sum": 0,
+		prefix + "remaining hour": -60, prefix + "remaining minute": -60, prefix + "waiting read": 0,
 	})
 	wait := b.want("", read, Minute)
 	expect("a refusal", map[string]float64{
@@ -70,7 +70,7 @@ func TestEveryMetricMoves(t *testing.T) {
 		prefix + "waiting read": -1, prefix + "wait_seconds read": 1, prefix + "wait_seconds read sum": wait.Seconds(),
 	})
 	b.Observe(cloud.Answer{Status: 200, Limit: 6000, Remaining: 1000})
-	expect("an answer", map[string]float64{prefix + "limit hour": 1000, prefix + "remaining hour": 1000 - 4960})
+	expect("an answer", map[string]float64{prefix + "limit hour": 1000, prefix + "remaining hour": 1000 - 4880})
 	b.clock.Step(time.Minute)
 	for range tolerated {
 		b.callThen(Request{Class: Destroy}, errDown)

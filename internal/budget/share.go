@@ -8,9 +8,12 @@ import "time"
 const (
 	// accountShare is how much of the hour an account may have while others wait.
 	accountShare = 0.2
-	// botOperations is how many machines may be made and destroyed for a bot in an hour: a bot that flips in a loop is
-	// stopped after three, before it has eaten anything that others would miss.
+	// botOperations is how often a machine may be made, destroyed or acted on for a bot in an hour, while others wait or
+	// the hour is half gone: a bot that flips in a loop is stopped after three, before it has eaten anything that others
+	// would miss. One person who deploys again and again on an idle fleet takes nothing from anybody.
 	botOperations = 6
+	// idle is the share of the hour that is left while nobody can miss what a bot takes.
+	idle = 0.5
 	// sharePause is how soon an account that has had its share asks whether the others are served.
 	sharePause = time.Minute
 )
@@ -22,7 +25,7 @@ type shares struct {
 	swept    time.Time
 }
 
-// operations are a bot's machines made and destroyed.
+// operations are what was done to a bot's machines.
 type operations struct {
 	window
 	destroyed int64 // the last instance that was destroyed, so that asking again for the same is not another operation
@@ -57,8 +60,12 @@ func (s *shares) isGreedy(account string, now time.Time, limit int) bool {
 	return ok && float64(w.count(now)) >= accountShare*float64(limit)
 }
 
-// operated counts that a machine of the bot was made, for which the id is 0, or destroyed.
+// operated counts that a machine of the bot was destroyed, for which the id is its own, or that it was made or acted
+// on, for which the id is 0. No bot is the fleet.
 func (s *shares) operated(bot string, id int64, now time.Time) {
+	if bot == "" {
+		return
+	}
 	o, ok := s.bots[bot]
 	if !ok {
 		o = &operations{window: window{span: time.Hour}}
@@ -73,7 +80,7 @@ func (s *shares) operated(bot string, id int64, now time.Time) {
 	o.add(now, 1)
 }
 
-// botOpens is when a machine may be made for the bot. One may always be destroyed.
+// botOpens is when the bot has had less than its share of operations. A machine may always be stopped and destroyed.
 func (s *shares) botOpens(bot string, now time.Time) time.Time {
 	o, ok := s.bots[bot]
 	if !ok {

@@ -56,19 +56,7 @@ func TestAnAccountThatFlipsDelaysNobodyElse(t *testing.T) {
 	w := newWorld(t)
 	w.at(0, w.passes())
 	for i := range 400 {
-		name := fmt.Sprintf("flip%03d", i)
-		var flip func() time.Duration
-		var step func() time.Duration
-		flip = w.create("flippers", name, func() time.Duration {
-			id := w.sim.Live(name)[0].ID
-			step = w.destroy("flippers", name, func() int64 { return id }, func() time.Duration {
-				step = flip
-				return time.Second
-			})
-			return time.Second
-		})
-		step = flip
-		w.at(time.Duration(i)*100*time.Millisecond, func() time.Duration { return step() })
+		w.at(time.Duration(i)*100*time.Millisecond, w.flip("flippers", fmt.Sprintf("flip%03d", i)))
 	}
 	created, slowest := 0, time.Duration(0)
 	const others = 70
@@ -92,6 +80,36 @@ func TestAnAccountThatFlipsDelaysNobodyElse(t *testing.T) {
 		if n := operations(w, name, time.Hour); n > 6 {
 			t.Fatalf("%s had %d machines made and destroyed in an hour", name, n)
 		}
+	}
+}
+
+func TestABotThatFlipsInALoopDelaysNobodysCreate(t *testing.T) {
+	w := newWorld(t)
+	w.at(0, w.passes())
+	w.at(0, w.flip("flipper", "flip"))
+	created, slowest := 0, time.Duration(0)
+	const others = 55
+	for i := range others {
+		asked := time.Duration(i+1) * time.Minute
+		w.at(asked, w.create("quiet", fmt.Sprint("quiet", i), func() time.Duration {
+			created++
+			slowest = max(slowest, w.since()-asked)
+			return done
+		}))
+	}
+	w.run(5 * time.Minute)
+	if n := operations(w, "flip", 5*time.Minute); n < 20 {
+		t.Errorf("a bot that is deployed again and again on an idle fleet had %d operations in five minutes", n)
+	}
+	w.run(time.Hour)
+	if created != others || slowest > 2*time.Second {
+		t.Errorf("%d of %d created, the slowest after %s", created, others, slowest)
+	}
+	if n := w.refused(); n > 0 {
+		t.Errorf("%d requests were answered 429", n)
+	}
+	if n := len(w.sim.Journal()); n > 3500 {
+		t.Errorf("a bot in a loop and few others have made %d calls in an hour", n)
 	}
 }
 

@@ -47,7 +47,7 @@ func (b *bench) told(remaining int) {
 }
 
 func act(account, bot string) Request {
-	return Request{Class: Act, Account: account, Bot: bot, Cost: 2, Creates: true}
+	return Request{Class: Act, Account: account, Bot: bot, Cost: 2, Operates: true}
 }
 
 // call asks once, and reports success; it returns why not and how long to wait.
@@ -86,6 +86,14 @@ func (b *bench) count(r func(i int) Request) int {
 			return i
 		}
 	}
+}
+
+// operations is how often something was done to the bot's machines within the hour.
+func (b *bench) operations(bot string) int {
+	if o, ok := b.current().shares.bots[bot]; ok {
+		return o.count(b.clock.Now())
+	}
+	return 0
 }
 
 func throttle(t *testing.T, err error) *cloud.Error {

@@ -130,6 +130,21 @@ func (w *world) destroy(account, bot string, id func() int64, then func() time.D
 	}
 }
 
+// flip makes an instance for a bot and destroys it, over and over.
+func (w *world) flip(account, name string) func() time.Duration {
+	var create, step func() time.Duration
+	create = w.create(account, name, func() time.Duration {
+		id := w.sim.Live(name)[0].ID
+		step = w.destroy(account, name, func() int64 { return id }, func() time.Duration {
+			step = create
+			return time.Second
+		})
+		return time.Second
+	})
+	step = create
+	return func() time.Duration { return step() }
+}
+
 // passes lists the fleet every 30 s.
 func (w *world) passes() func() time.Duration {
 	return func() time.Duration {

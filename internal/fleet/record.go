@@ -129,6 +129,9 @@ func isRace(before *stored, err error) bool {
 	return apierrors.IsConflict(err) || apierrors.IsNotFound(err)
 }
 
+// Record names the fleet record, which is what events about the fleet are about.
+func (g *Guard) Record() *corev1.ConfigMap { return g.records.reference() }
+
 // reference names the record; events refer to it also while there is none.
 func (r *records) reference() *corev1.ConfigMap {
 	return &corev1.ConfigMap{

@@ -77,6 +77,7 @@ func TestARecordOfAnotherFleetIsReplacedOnlyWhereThatLosesNothing(t *testing.T) 
 	e.GivenAccount()
 	e.GivenBot("scout")
 	e.Settle()
+	e.Cloud.ResetJournal()
 	e.GivenFleetRecord(other)
 	newPostIn(t, e).wantFrozen(spawnv1.FleetRecordInvalidReason, true)
 }
@@ -109,7 +110,11 @@ func TestARecordThatIsNotThisManagersFreezes(t *testing.T) {
 		"nothing":       func(data map[string]string) { clear(data) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPost(t, func(e *testenv.Env, _ *fleet.Options) { e.GivenFleetRecord(edit) })
+			p := newPost(t, func(e *testenv.Env, _ *fleet.Options) {
+				e.GivenDroplet("scout") // without any, nothing is lost with a record of another fleet
+				e.Cloud.ResetJournal()
+				e.GivenFleetRecord(edit)
+			})
 			p.wantFrozen(spawnv1.FleetRecordInvalidReason, true)
 			p.GivenFleetRecord(nil)
 			p.Step(time.Minute)
@@ -135,6 +140,8 @@ func TestALostRecordAndATokenOfAnotherTeamAreNotTakenForANewFleet(t *testing.T) 
 func TestManagersThatWriteTheFirstRecordAtOnceAgree(t *testing.T) {
 	const managers = 8
 	e := testenv.New(t)
+	e.GivenDroplet("scout")
+	e.Cloud.ResetJournal()
 	e.LoseFleetRecord()
 	var all sync.WaitGroup
 	for range managers {

@@ -43,14 +43,9 @@ func (g *Guard) compare(ctx context.Context, api Cloud) (*verdict, error) {
 		if err != nil {
 			return nil, err
 		}
-		f := facts{who: g.who, team: team, newFleet: g.newFleet, takeOver: g.takeOver}
-		if before != nil {
-			f.record = &before.Record
-		}
-		if before == nil || before.FleetID != g.who.Fleet {
-			if f.sight, err = g.look(ctx, api); err != nil {
-				return nil, err
-			}
+		f, err := g.gather(ctx, api, team, before)
+		if err != nil {
+			return nil, err
 		}
 		verdict, write := judge(f)
 		if !write {
@@ -69,6 +64,20 @@ func (g *Guard) compare(ctx context.Context, api Cloud) (*verdict, error) {
 		}
 	}
 	return nil, errUnsettled
+}
+
+// gather finds out what a verdict is made from. Fleets are only looked for while the record is not that of ours.
+func (g *Guard) gather(ctx context.Context, api Cloud, team cloud.Team, before *stored) (facts, error) {
+	f := facts{who: g.who, team: team, newFleet: g.newFleet, takeOver: g.takeOver}
+	if before != nil {
+		f.record = &before.Record
+		if before.FleetID == g.who.Fleet {
+			return f, nil
+		}
+	}
+	var err error
+	f.sight, err = g.look(ctx, api)
+	return f, err
 }
 
 // look counts what there is of fleets. It costs a call for every 200 instances of open-spawn in the team, and is only

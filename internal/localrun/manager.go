@@ -68,6 +68,8 @@ type ManagerOptions struct {
 	CloudURL string
 	// FleetID is the fleet's id; empty means that of the cluster.
 	FleetID string
+	// Flags are more of the manager's flags.
+	Flags []string
 }
 
 // Manager is a running manager.
@@ -91,7 +93,7 @@ func StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	process, err := start(ctx, command{path: o.Binary, log: o.Log, args: []string{
+	process, err := start(ctx, command{path: o.Binary, log: o.Log, args: append([]string{
 		"--kubeconfig=" + kubeconfig,
 		"--digitalocean-url=" + o.CloudURL,
 		"--digitalocean-token-file=" + o.TokenFile,
@@ -100,7 +102,7 @@ func StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 		"--leader-election-namespace=" + SystemNamespace,
 		"--health-probe-bind-address=" + probe,
 		"--metrics-bind-address=" + metrics,
-	}})
+	}, o.Flags...)})
 	if err != nil {
 		return nil, err
 	}

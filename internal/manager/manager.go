@@ -30,6 +30,7 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/controllers"
+	"github.com/cedros-io/open-spawn/internal/catalogue"
 	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
@@ -87,16 +88,19 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 		Lister: do.cloud.For("", ""), Tag: identity.FleetTag(do.fleet), Interval: o.Settings.InventoryInterval,
 		Clock: o.Clock,
 	})
-	registry := registerer(o)
-	if registry != nil {
-		if err := registry.Register(passes); err != nil {
-			return nil, fmt.Errorf("registering inventory metrics: %w", err)
-		}
+	collectors := registerer(o)
+	if err := collectors.Register(passes); err != nil {
+		return nil, fmt.Errorf("registering inventory metrics: %w", err)
+	}
+	wall, err := newFirewall(mgr, o, do)
+	if err != nil {
+		return nil, err
 	}
 	err = controllers.Register(ctx, mgr, controllers.Options{
-		Cloud: do.cloud, Freeze: do.guard, Inventory: passes, Clock: o.Clock,
+		Cloud: do.cloud, Freeze: do.guard, Firewall: wall, Inventory: passes, Metrics: collectors, Clock: o.Clock,
 		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
-		Orphans: orphans(o.Settings), Metrics: registry,
+		Market:        catalogue.New(catalogue.Options{Cloud: do.cloud.For("", ""), Clock: o.Clock}),
+		ShutdownGrace: o.Settings.ShutdownGrace, Orphans: orphans(o.Settings),
 	})
 	if err != nil {
 		return nil, err
@@ -105,10 +109,10 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	return mgr, addProbes(mgr)
 }
 
-// registerer is where the controllers' metrics go, nil when there are other managers in the process.
+// registerer is where metrics go: nowhere when there are other managers in the process.
 func registerer(o Options) prometheus.Registerer {
 	if o.Embedded {
-		return nil
+		return prometheus.NewRegistry()
 	}
 	return metrics.Registry
 }

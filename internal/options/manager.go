@@ -146,13 +146,22 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 	}
 	o.WatchNamespaces = split(namespaces)
 	var err error
-	if o.SSHCIDRs, err = parseNetworks(split(cidrs)); err != nil {
-		return Manager{}, fmt.Errorf("--ssh-cidrs: %w", err)
-	}
-	if o.ExtraEgress, err = parseEgress(split(egress)); err != nil {
-		return Manager{}, fmt.Errorf("--extra-egress: %w", err)
+	if o.SSHCIDRs, o.ExtraEgress, err = readNetworks(cidrs, egress); err != nil {
+		return Manager{}, err
 	}
 	return o, o.validate()
+}
+
+func readNetworks(cidrs, egress string) ([]netip.Prefix, []Egress, error) {
+	from, err := parseNetworks(split(cidrs))
+	if err != nil {
+		return nil, nil, fmt.Errorf("--ssh-cidrs: %w", err)
+	}
+	to, err := parseEgress(split(egress))
+	if err != nil {
+		return nil, nil, fmt.Errorf("--extra-egress: %w", err)
+	}
+	return from, to, nil
 }
 
 func (o Manager) validate() error {

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -37,8 +38,10 @@ const tokenFile = "--digitalocean-token-file=/token"
 func TestADefaultGivesWayToTheEnvironmentAndThatToAFlag(t *testing.T) {
 	got, _, err := parse(nil, tokenFile)
 	want := options.Manager{
-		DigitalOceanTokenFile: "/token", SettleWindow: 5 * time.Minute, LeaderElectionNamespace: "open-spawn-system",
-		MetricsBindAddress: ":8080", HealthProbeBindAddress: ":8081", LogLevel: "info",
+		DigitalOceanTokenFile: "/token", DigitalOceanCallsPerMinute: 200, SettleWindow: 5 * time.Minute,
+		InventoryInterval: 30 * time.Second, ShutdownGrace: 2 * time.Minute, OrphanMinAge: time.Hour, OrphanSightings: 3,
+		LeaderElectionNamespace: "open-spawn-system", MetricsBindAddress: ":8080", HealthProbeBindAddress: ":8081",
+		LogLevel: "info",
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("defaults %+v, %v, want %+v", got, err, want)
@@ -47,13 +50,23 @@ func TestADefaultGivesWayToTheEnvironmentAndThatToAFlag(t *testing.T) {
 	env := environment{
 		"OPENSPAWN_FLEET_ID": "from-env", "OPENSPAWN_LOG_LEVEL": "debug", "OPENSPAWN_SETTLE_WINDOW": "10s",
 		"OPENSPAWN_DIGITALOCEAN_TOKEN_FILE": "/from-env", "OPENSPAWN_LEADER_ELECT": "true", "FLEET_ID": "somebody's",
-		"OPENSPAWN_WATCH_NAMESPACES": " one, two ,,three",
+		"OPENSPAWN_WATCH_NAMESPACES": " one, two ,,three", "OPENSPAWN_INVENTORY_INTERVAL": "1m",
+		"OPENSPAWN_SHUTDOWN_GRACE": "0", "OPENSPAWN_ORPHAN_POLICY": "Report", "OPENSPAWN_ORPHAN_SIGHTINGS": "4",
+		"OPENSPAWN_SSH_CIDRS": "203.0.113.0/24, 2001:db8::1", "OPENSPAWN_EXTRA_EGRESS": "udp:53",
 	}
-	got, _, err = parse(env, "--fleet-id=from-flag", "--settle-window", "20s", "-metrics-bind-address=0")
+	got, _, err = parse(env, "--fleet-id=from-flag", "--settle-window", "20s", "-metrics-bind-address=0",
+		"--orphan-policy=Delete", "--orphan-min-age=0", "--extra-egress=tcp:9000-9100:198.51.100.0/24",
+		"--digitalocean-calls-per-minute=20", "--new-fleet", "--take-over")
 	want = options.Manager{
 		DigitalOceanTokenFile: "/from-env", FleetID: "from-flag", SettleWindow: 20 * time.Second, LogLevel: "debug",
 		LeaderElect: true, LeaderElectionNamespace: "open-spawn-system", WatchNamespaces: []string{"one", "two", "three"},
-		MetricsBindAddress: "0", HealthProbeBindAddress: ":8081",
+		MetricsBindAddress: "0", HealthProbeBindAddress: ":8081", DigitalOceanCallsPerMinute: 20,
+		InventoryInterval: time.Minute, OrphanPolicy: options.OrphanDelete, OrphanSightings: 4,
+		SSHCIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::1/128")},
+		ExtraEgress: []options.Egress{
+			{Protocol: "tcp", Ports: "9000-9100", Network: netip.MustParsePrefix("198.51.100.0/24")},
+		},
+		NewFleet: true, TakeOver: true,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
@@ -82,6 +95,17 @@ func TestABadSettingIsOneLineThatNamesTheFlag(t *testing.T) {
 		"a namespace":                     bad("--watch-namespaces=one,Two", "--watch-namespaces", "Two"),
 		"a leader's namespace":            bad("--leader-election-namespace=", "--leader-election-namespace"),
 		"neither true nor false":          bad("--leader-elect=maybe", "-leader-elect", "maybe"),
+		"too few calls":                   bad("--digitalocean-calls-per-minute=19", "--digitalocean-calls-per-minute", "19"),
+		"calls that are no number":        bad("--digitalocean-calls-per-minute=few", "-digitalocean-calls-per-minute"),
+		"an inventory without rest":       bad("--inventory-interval=99ms", "--inventory-interval", "99ms"),
+		"an inventory of no time":         bad("--inventory-interval=30", "-inventory-interval"),
+		"a grace below nothing":           bad("--shutdown-grace=-1s", "--shutdown-grace", "-1s"),
+		"an orphan policy":                bad("--orphan-policy=delete", "--orphan-policy", "delete", "Delete", "Report"),
+		"an orphan's age below nothing":   bad("--orphan-min-age=-1h", "--orphan-min-age"),
+		"no sightings of an orphan":       bad("--orphan-sightings=0", "--orphan-sightings", "0"),
+		"neither a new fleet nor an old":  bad("--new-fleet=perhaps", "-new-fleet"),
+		"an SSH network":                  bad("--ssh-cidrs=10.0.0.0/8,office", "--ssh-cidrs", "office"),
+		"extra egress":                    bad("--extra-egress=tcp:443,icmp:1", "--extra-egress", "icmp:1"),
 		"an unknown flag":                 bad("--fleet=x", "-fleet"),
 		"a flag without its value":        bad("--fleet-id", "-fleet-id"),
 		"an argument": {

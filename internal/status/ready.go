@@ -15,10 +15,15 @@ import (
 // True when all of them are, and otherwise False for the first that is False, or the first that is not True. It also
 // moves the observed generation, so every condition must have been set for the present one before.
 func Summarize(obj Object, now time.Time, feeds ...string) {
+	SummarizeAs(obj, now, True(spawnv1.ReadyCondition, spawnv1.ReadyReason, "as declared"), feeds...)
+}
+
+// SummarizeAs is Summarize for an object that says in words of its own that it is Ready, when it is.
+func SummarizeAs(obj Object, now time.Time, ready metav1.Condition, feeds ...string) {
 	obj.SetObservedGeneration(obj.GetGeneration())
 	blame := firstToBlame(obj, feeds)
 	if blame == nil {
-		Set(obj, now, True(spawnv1.ReadyCondition, spawnv1.ReadyReason, "as declared"))
+		Set(obj, now, ready)
 		Remove(obj, spawnv1.ReconcilingCondition)
 		Remove(obj, spawnv1.StalledCondition)
 		return
@@ -62,6 +67,9 @@ func firstToBlame(obj Object, feeds []string) *metav1.Condition {
 	}
 	return unknown
 }
+
+// NeedsPerson tells whether nothing gets better with that reason until a person acts or a spec changes.
+func NeedsPerson(reason string) bool { return classOf(reason) == stalled }
 
 // class is what a reason for not being Ready means for those who wait.
 type class int

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -18,7 +19,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/controllers/orphan"
+	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/dosim"
 	"github.com/cedros-io/open-spawn/internal/dosim/conformance"
 	"github.com/cedros-io/open-spawn/internal/leadership"
@@ -30,6 +33,8 @@ const (
 	Fleet = "test-fleet"
 	// SettleWindow is the settle window of every test, on the fake clock.
 	SettleWindow = 5 * time.Minute
+	// ShutdownGrace is how long a machine may take to shut itself down, on the fake clock.
+	ShutdownGrace = 2 * time.Minute
 	// plentyPerMinute is more calls than a test makes without moving the clock.
 	plentyPerMinute = 1_000_000
 )
@@ -54,6 +59,14 @@ type Env struct {
 	// CallsPerMinute is what the next life of the manager may spend. It is far above what any test needs, so that only
 	// those tests meet the budget that set it, and Restart.
 	CallsPerMinute int
+	// Walled makes the fleet's firewall a part of the world: no instance is created before it is in place, and Pass sees
+	// to that. Without it there is none, and none of its calls.
+	Walled bool
+	// SSHFrom and Egress are what the firewall lets through, from the manager's next life on.
+	SSHFrom []netip.Prefix
+	Egress  []cloud.FirewallRule
+	// Market tells the bot controller what machines can be had, from the manager's next life on.
+	Market bot.Market
 	// Orphans says what the next life of the manager does about orphans; it starts with the defaults of the flags.
 	Orphans orphan.Settings
 	// MayHaveTwo is set by tests that plant or lose instances on purpose, to allow a Bot two live ones for a while.

@@ -6,6 +6,7 @@ package testenv
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -44,7 +45,7 @@ func (e *Env) ReconcileAccount() (reconcile.Result, error) {
 }
 
 // Pass makes the manager list the fleet, and moves the clock a moment before, so that the pass is a new one. The
-// sweeper takes it in.
+// sweeper takes it in. In a world that is Walled it also puts up the firewall, if that is not known to be in place.
 func (e *Env) Pass() {
 	e.t.Helper()
 	_ = e.Sweep() // a failing cloud is the test's own doing
@@ -54,7 +55,11 @@ func (e *Env) Pass() {
 func (e *Env) Sweep() error {
 	e.t.Helper()
 	e.Step(time.Millisecond)
-	if err := e.Manager.Inventory.Refresh(e.quiet()); err != nil {
+	err := e.Manager.Inventory.Refresh(e.quiet())
+	if e.Walled && e.Manager.Firewall.Ready() != nil {
+		_ = e.Manager.Firewall.Check(e.quiet())
+	}
+	if err != nil {
 		return err
 	}
 	pass, _ := e.Manager.Inventory.Latest()
@@ -76,7 +81,7 @@ func (e *Env) Round() (time.Duration, error) {
 		}
 	}
 	add(e.ReconcileAccount())
-	for _, name := range e.names(&spawnv1.BotList{}) {
+	for _, name := range e.botNames() {
 		add(e.ReconcileBot(name))
 	}
 	for _, name := range e.names(&spawnv1.DropletList{}) {
@@ -146,6 +151,18 @@ func (e *Env) reconcile(r reconcile.Reconciler, obj client.Object, key types.Nam
 	result, err := r.Reconcile(e.quiet(), reconcile.Request{NamespacedName: key})
 	e.checkInvariants(obj, key, err)
 	return result, err
+}
+
+// botNames are the Bots of the test, and those that do not exist and have Droplets, whose events ask for them.
+func (e *Env) botNames() []string {
+	e.t.Helper()
+	names := e.names(&spawnv1.BotList{})
+	for _, droplet := range e.Droplets() {
+		if name := droplet.Spec.BotRef.Name; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (e *Env) names(list client.ObjectList) []string {

@@ -25,6 +25,7 @@ func drain(e *testenv.Env, left int) {
 
 func TestACreateWithoutRoomWaitsAndLeavesNoIntent(t *testing.T) {
 	e := testenv.New(t)
+	e.GivenAccount()
 	name := e.GivenDroplet("scout").Name
 	drain(e, 251) // one more than is kept for what destroys, and a look and a create are two
 	result, err := e.ReconcileDroplet(name)

@@ -6,6 +6,9 @@ package coverage_test
 import (
 	"go/ast"
 	"go/types"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,8 +16,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/controllers/orphan"
+	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
+	"github.com/cedros-io/open-spawn/internal/firewall"
 	"github.com/cedros-io/open-spawn/internal/fleet"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 )
@@ -43,7 +49,7 @@ func TestMED001_EveryFlagIsRead(t *testing.T) {
 			})
 		}
 	}
-	if binaries[module+"/internal/options"] < 11 || binaries[module+"/cmd/dosim"] < 10 {
+	if binaries[module+"/internal/options"] < 21 || binaries[module+"/cmd/dosim"] < 10 {
 		t.Errorf("found flags in %v, want those of the manager and of dosim", binaries)
 	}
 }
@@ -110,6 +116,27 @@ func TestMED001_EveryMetricIsRegistered(t *testing.T) {
 	}
 }
 
+// TestMED001_EveryMetricIsDocumented: whoever sees a metric finds out from docs/ what it means.
+func TestMED001_EveryMetricIsDocumented(t *testing.T) {
+	var all strings.Builder
+	err := filepath.WalkDir("../../docs", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".md" || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range registeredMetrics(t) {
+		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(all.String()) {
+			t.Errorf("metric %s is not in docs/", name)
+		}
+	}
+}
+
 var (
 	metricName = regexp.MustCompile(`^openspawn_[a-z0-9_]+$`)
 	fqName     = regexp.MustCompile(`fqName: "([^"]+)"`)
@@ -128,6 +155,15 @@ func registeredMetrics(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	if err := r.Register(fleet.New(fleet.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Register(bot.NewController(bot.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Register(budget.New(budget.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Register(firewall.New(firewall.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Register(orphan.New(orphan.Options{})); err != nil {

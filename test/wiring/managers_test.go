@@ -6,6 +6,7 @@ package wiring
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -28,6 +29,14 @@ import (
 	"github.com/cedros-io/open-spawn/internal/options"
 )
 
+// flags are those of every manager. The simulator has no limit, and its clock cannot be moved.
+func (w *world) flags() []string {
+	return []string{
+		"--digitalocean-url=" + w.road.URL, "--digitalocean-token-file=" + w.tokenFile,
+		"--settle-window=" + settleWindow.String(), "--digitalocean-calls-per-minute=1000000",
+	}
+}
+
 // startEmbedded runs a manager in this process, where the race detector sees it, with the rights of config/rbac. It
 // runs until stop or the end of the test.
 func (w *world) startEmbedded(t *testing.T) (stop func()) {
@@ -36,15 +45,16 @@ func (w *world) startEmbedded(t *testing.T) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	settings, err := options.ParseManager(append(w.flags(), "--inventory-interval=1s",
+		"--leader-election-namespace="+localrun.SystemNamespace, "--metrics-bind-address=0", "--health-probe-bind-address=0",
+	), func(string) (string, bool) { return "", false }, flag.NewFlagSet("manager", flag.ContinueOnError))
+	if err != nil {
+		t.Fatal(err)
+	}
 	log := w.newLog(t)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	mgr, err := manager.New(ctx, manager.Options{
-		Settings: options.Manager{
-			DigitalOceanURL: w.road.URL, DigitalOceanTokenFile: w.tokenFile, SettleWindow: settleWindow,
-			InventoryInterval: time.Second, DigitalOceanCallsPerMinute: 1_000_000,
-			LeaderElectionNamespace: localrun.SystemNamespace, MetricsBindAddress: "0", HealthProbeBindAddress: "0",
-		},
-		Config: config, Clock: clock.RealClock{}, Embedded: true,
+		Settings: settings, Config: config, Clock: clock.RealClock{}, Embedded: true,
 		Logger: zap.New(zap.Level(zapcore.DebugLevel), zap.WriteTo(log)),
 	})
 	if err != nil {
@@ -102,11 +112,9 @@ func (w *world) startChild(t *testing.T, flags ...string) *child {
 		t.Fatal(err)
 	}
 	probe, metrics := freeAddress(t), freeAddress(t)
-	c := w.launch(t, w.variables, append([]string{
-		"--kubeconfig=" + kubeconfig, "--digitalocean-url=" + w.road.URL, "--digitalocean-token-file=" + w.tokenFile,
-		"--settle-window=" + settleWindow.String(), "--log-level=debug",
-		"--health-probe-bind-address=" + probe, "--metrics-bind-address=" + metrics,
-	}, flags...)...)
+	ours := append(w.flags(), "--kubeconfig="+kubeconfig, "--log-level=debug",
+		"--health-probe-bind-address="+probe, "--metrics-bind-address="+metrics)
+	c := w.launch(t, w.variables, append(ours, flags...)...)
 	c.probe, c.metrics = "http://"+probe, "http://"+metrics+"/metrics"
 	c.becomesReady(t)
 	return c

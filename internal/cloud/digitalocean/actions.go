@@ -51,8 +51,11 @@ func (c *Client) Act(ctx context.Context, id int64, request cloud.ActionRequest)
 	return begun, nil
 }
 
-// actor is godo's way to ask for an action. A request that lacks what its type needs is not sent.
-func (c *Client) actor(r cloud.ActionRequest) (func(context.Context, int) (*godo.Action, *godo.Response, error), error) {
+// actor is godo's way to ask for an action.
+type actor func(ctx context.Context, id int) (*godo.Action, *godo.Response, error)
+
+// actor finds out how to ask for an action. A request that lacks what its type needs is not sent.
+func (c *Client) actor(r cloud.ActionRequest) (actor, error) {
 	switch r.Type {
 	case cloud.ActionShutdown:
 		return c.dropletActions.Shutdown, nil
@@ -115,6 +118,9 @@ func (c *Client) Actions(ctx context.Context, id int64) ([]cloud.Action, error) 
 		read, response, err := c.droplets.Actions(ctx, int(id), &godo.ListOptions{Page: 1, PerPage: perPage})
 		if err != nil {
 			return response, err
+		}
+		if response.Meta == nil { // then it is not the API's, and that no action is in it says nothing
+			return response, errors.New("a list that does not tell its total")
 		}
 		found = make([]cloud.Action, len(read))
 		for i := range read {

@@ -23,7 +23,7 @@ var _ cloud.Catalogue = (*Client)(nil)
 
 // Sizes implements cloud.Catalogue.
 func (c *Client) Sizes(ctx context.Context) ([]cloud.Size, error) {
-	return readAll(ctx, c, listingSizes, c.sizes.List,
+	return readAll(ctx, lister{c, listingSizes}, c.sizes.List,
 		func(s *godo.Size) (cloud.Size, error) {
 			if s.Slug == "" {
 				return cloud.Size{}, errors.New("a size without a slug")

@@ -63,6 +63,7 @@ type Options struct {
 
 // Client is the connection to the API. It is safe for concurrent use.
 type Client struct {
+	api            *godo.Client // for what godo's services lose
 	droplets       godo.DropletsService
 	dropletActions godo.DropletActionsService
 	snapshots      godo.SnapshotsService
@@ -103,6 +104,7 @@ func Connect(o Options) (*Client, error) {
 	observed.basePath = api.BaseURL.Path
 	api.UserAgent = strings.TrimSpace(o.UserAgent + " " + api.UserAgent)
 	return &Client{
+		api:            api,
 		droplets:       api.Droplets,
 		dropletActions: api.DropletActions,
 		snapshots:      api.Snapshots,

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,6 +108,12 @@ func TestEveryCallEndsAtItsDeadline(t *testing.T) {
 	}
 }
 
+// outlives tells whether a call runs to its answer once it has begun: a request that may have been obeyed and must not
+// be repeated.
+func outlives(op string) bool {
+	return slices.Contains([]string{"Create", "Act", "CreateFirewall"}, op)
+}
+
 func everyCall(c *Client) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"Create":     func(ctx context.Context) error { _, err := c.Create(ctx, request("scout")); return err },
@@ -114,11 +121,32 @@ func everyCall(c *Client) map[string]func(context.Context) error {
 		"FindByName": func(ctx context.Context) error { _, err := c.FindByName(ctx, "scout"); return err },
 		"ListByTag":  func(ctx context.Context) error { _, err := c.ListByTag(ctx, fleetTag); return err },
 		"Delete":     func(ctx context.Context) error { return c.Delete(ctx, 7) },
-		"Team":       func(ctx context.Context) error { _, err := c.Team(ctx); return err },
+		"List":       func(ctx context.Context) error { _, err := c.List(ctx); return err },
+		"Act": func(ctx context.Context) error {
+			_, err := c.Act(ctx, 7, cloud.ActionRequest{Type: cloud.ActionPowerOff})
+			return err
+		},
+		"Action":         func(ctx context.Context) error { _, err := c.Action(ctx, 7, 8); return err },
+		"Actions":        func(ctx context.Context) error { _, err := c.Actions(ctx, 7); return err },
+		"SnapshotsOf":    func(ctx context.Context) error { _, err := c.SnapshotsOf(ctx, 7); return err },
+		"ListSnapshots":  func(ctx context.Context) error { _, err := c.ListSnapshots(ctx); return err },
+		"DeleteSnapshot": func(ctx context.Context) error { return c.DeleteSnapshot(ctx, 7) },
+		"EnsureTag":      func(ctx context.Context) error { return c.EnsureTag(ctx, fleetTag) },
+		"Tag":            func(ctx context.Context) error { return c.Tag(ctx, 7, fleetTag) },
+		"ListFirewalls":  func(ctx context.Context) error { _, err := c.ListFirewalls(ctx); return err },
+		"CreateFirewall": func(ctx context.Context) error { _, err := c.CreateFirewall(ctx, wall("wall")); return err },
+		"UpdateFirewall": func(ctx context.Context) error {
+			wanted := wall("wall")
+			wanted.ID = "7"
+			return c.UpdateFirewall(ctx, wanted)
+		},
+		"Sizes": func(ctx context.Context) error { _, err := c.Sizes(ctx); return err },
+		"Image": func(ctx context.Context) error { _, err := c.Image(ctx, "ubuntu-24-04-x64"); return err },
+		"Team":  func(ctx context.Context) error { _, err := c.Team(ctx); return err },
 	}
 }
 
-func TestTheCallersDeadlineHoldsForAllButCreate(t *testing.T) {
+func TestTheCallersDeadlineHoldsForAllThatMayBeRepeated(t *testing.T) {
 	for op := range everyCall(nil) {
 		t.Run(op, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -126,8 +154,11 @@ func TestTheCallersDeadlineHoldsForAllButCreate(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				want := time.Second
-				if op == "Create" {
+				switch {
+				case op == "Create":
 					want = defaultCreateTimeout
+				case outlives(op):
+					want = defaultTimeout
 				}
 				got, err := took(func() error { return everyCall(client)[op](ctx) })
 				wantKind(t, err, cloud.Unavailable)

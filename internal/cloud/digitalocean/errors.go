@@ -96,11 +96,21 @@ func (x *exchange) silence(err error) string {
 }
 
 // refusalBody is the API's error. An answer without id and message is somebody else's: a proxy's or an edge's, which
-// cannot know what became of the request.
+// cannot know what became of the request. Only a bad tag is refused in another shape, known by its root causes.
 type refusalBody struct {
 	ID        string `json:"id"`
 	Message   string `json:"message"`
 	RequestID string `json:"request_id"`
+
+	Cause      string   `json:"error"`
+	RootCauses []string `json:"root_causes"`
+}
+
+func (b refusalBody) message() string {
+	if b.RootCauses == nil {
+		return cmp.Or(b.Message, b.ID)
+	}
+	return cmp.Or(b.Message, b.ID, b.Cause)
 }
 
 // refusal is the meaning of an answer that is not a success. Its cause stays empty: godo's error holds the request,
@@ -109,13 +119,13 @@ func (x *exchange) refusal(op string, now time.Time) error {
 	a := x.answer
 	e := &cloud.Error{Kind: cloud.Unavailable, Op: op, Status: a.status, RetryAfter: a.pause(now)}
 	var body refusalBody
-	if a.readErr != nil || json.Unmarshal(a.body, &body) != nil || body.ID == "" && body.Message == "" {
+	if a.readErr != nil || json.Unmarshal(a.body, &body) != nil || body.message() == "" {
 		e.Message = "HTTP " + strconv.Itoa(a.status) + " that is not the API's"
 		e.RequestID = x.requestID("")
 		return e
 	}
 	e.Kind = kindOf(a.status, body.Message)
-	e.Message = x.line(cmp.Or(body.Message, body.ID))
+	e.Message = x.line(body.message())
 	e.RequestID = x.requestID(body.RequestID)
 	return e
 }

@@ -19,14 +19,14 @@ const (
 	changingFirewall = "changing firewall"
 )
 
-// everyPort is how the API shows a rule for all ports. It takes "all" as well.
+// everyPort is how the API writes a rule for all ports, and one of a protocol that has none, such as ICMP.
 const everyPort = "0"
 
 var _ cloud.Firewalls = (*Client)(nil)
 
 // ListFirewalls implements cloud.Firewalls.
 func (c *Client) ListFirewalls(ctx context.Context) ([]cloud.Firewall, error) {
-	return readAll(ctx, c, listingFirewalls, c.firewalls.List, firewall,
+	return readAll(ctx, lister{c, listingFirewalls}, c.firewalls.List, firewall,
 		func(f cloud.Firewall) string { return f.ID })
 }
 
@@ -42,10 +42,15 @@ func (c *Client) CreateFirewall(ctx context.Context, wanted cloud.Firewall) (clo
 			if err != nil {
 				return response, err
 			}
-			made, err = firewall(found)
+			if made, err = firewall(found); err == nil && made.Name != wanted.Name {
+				err = errors.New("not the firewall that was asked for")
+			}
 			return response, err
 		})
-	return made, err
+	if err != nil {
+		return cloud.Firewall{}, err
+	}
+	return made, nil
 }
 
 // UpdateFirewall implements cloud.Firewalls.
@@ -54,7 +59,10 @@ func (c *Client) UpdateFirewall(ctx context.Context, wanted cloud.Firewall) erro
 		return refused(changingFirewall, "no id of a firewall")
 	}
 	return c.call(ctx, changingFirewall, c.timeout, func(ctx context.Context) (*godo.Response, error) {
-		_, response, err := c.firewalls.Update(ctx, wanted.ID, firewallRequest(wanted))
+		changed, response, err := c.firewalls.Update(ctx, wanted.ID, firewallRequest(wanted))
+		if err == nil && (changed == nil || changed.ID != wanted.ID) {
+			err = errors.New("not the firewall that was to be changed")
+		}
 		return response, err
 	})
 }
@@ -67,12 +75,12 @@ func firewallRequest(f cloud.Firewall) *godo.FirewallRequest {
 	}
 	for _, r := range f.Inbound {
 		request.InboundRules = append(request.InboundRules, godo.InboundRule{
-			Protocol: r.Protocol, PortRange: r.Ports, Sources: &godo.Sources{Addresses: r.Addresses},
+			Protocol: r.Protocol, PortRange: portRange(r.Ports), Sources: &godo.Sources{Addresses: r.Addresses},
 		})
 	}
 	for _, r := range f.Outbound {
 		request.OutboundRules = append(request.OutboundRules, godo.OutboundRule{
-			Protocol: r.Protocol, PortRange: r.Ports, Destinations: &godo.Destinations{Addresses: r.Addresses},
+			Protocol: r.Protocol, PortRange: portRange(r.Ports), Destinations: &godo.Destinations{Addresses: r.Addresses},
 		})
 	}
 	return request
@@ -86,7 +94,7 @@ func firewall(f *godo.Firewall) (cloud.Firewall, error) {
 	}
 	translated := cloud.Firewall{ID: f.ID, Name: f.Name, Tags: f.Tags}
 	for _, r := range f.InboundRules {
-		rule := cloud.FirewallRule{Protocol: r.Protocol, Ports: ports(r.PortRange)}
+		rule := cloud.FirewallRule{Protocol: r.Protocol, Ports: ports(r.Protocol, r.PortRange)}
 		if s := r.Sources; s != nil &&
 			len(s.Tags)+len(s.DropletIDs)+len(s.LoadBalancerUIDs)+len(s.KubernetesIDs) == 0 {
 			rule.Addresses = s.Addresses
@@ -94,7 +102,7 @@ func firewall(f *godo.Firewall) (cloud.Firewall, error) {
 		translated.Inbound = append(translated.Inbound, rule)
 	}
 	for _, r := range f.OutboundRules {
-		rule := cloud.FirewallRule{Protocol: r.Protocol, Ports: ports(r.PortRange)}
+		rule := cloud.FirewallRule{Protocol: r.Protocol, Ports: ports(r.Protocol, r.PortRange)}
 		if d := r.Destinations; d != nil &&
 			len(d.Tags)+len(d.DropletIDs)+len(d.LoadBalancerUIDs)+len(d.KubernetesIDs) == 0 {
 			rule.Addresses = d.Addresses
@@ -104,8 +112,20 @@ func firewall(f *godo.Firewall) (cloud.Firewall, error) {
 	return translated, nil
 }
 
-func ports(told string) string {
-	if told == everyPort {
+// portRange is the ports of a rule in the API's words, which wants some of every rule.
+func portRange(ports string) string {
+	if ports == "" || ports == "all" {
+		return everyPort
+	}
+	return ports
+}
+
+// ports are those of a rule in our words: what has no ports, like ICMP, is shown with a number all the same.
+func ports(protocol, told string) string {
+	switch {
+	case protocol == "icmp":
+		return ""
+	case told == everyPort:
 		return "all"
 	}
 	return told

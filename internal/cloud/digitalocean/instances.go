@@ -88,7 +88,7 @@ func (c *Client) FindByName(ctx context.Context, name string) ([]cloud.Instance,
 	if name == "" {
 		return nil, refused(findingName, "no name to look for") // the API would list everything
 	}
-	all, err := readAll(ctx, c, findingName,
+	all, err := readAll(ctx, lister{c, findingName},
 		func(ctx context.Context, o *godo.ListOptions) ([]godo.Droplet, *godo.Response, error) {
 			return c.droplets.ListByName(ctx, url.QueryEscape(name), o) // godo pastes it into the query as it is
 		}, instance, instanceID)
@@ -107,7 +107,7 @@ func (c *Client) ListByTag(ctx context.Context, tag string) ([]cloud.Instance, e
 	if tag == "" {
 		return nil, refused(listingTag, "no tag to look for") // the API would list everything
 	}
-	return readAll(ctx, c, listingTag,
+	return readAll(ctx, lister{c, listingTag},
 		func(ctx context.Context, o *godo.ListOptions) ([]godo.Droplet, *godo.Response, error) {
 			return c.droplets.ListByTag(ctx, url.QueryEscape(tag), o)
 		}, instance, instanceID)
@@ -115,7 +115,7 @@ func (c *Client) ListByTag(ctx context.Context, tag string) ([]cloud.Instance, e
 
 // List implements cloud.Instances. The API leaves machines with a GPU out of it, which are none of ours.
 func (c *Client) List(ctx context.Context) ([]cloud.Instance, error) {
-	return readAll(ctx, c, listing, c.droplets.List, instance, instanceID)
+	return readAll(ctx, lister{c, listing}, c.droplets.List, instance, instanceID)
 }
 
 func instanceID(i cloud.Instance) int64 { return i.ID }
@@ -128,11 +128,14 @@ func (c *Client) Delete(ctx context.Context, id int64) error {
 	return c.call(ctx, destroying, c.timeout, func(ctx context.Context) (*godo.Response, error) {
 		response, err := c.droplets.Delete(ctx, int(id))
 		if err == nil && response.StatusCode != http.StatusNoContent {
-			err = fmt.Errorf("HTTP %d where only 204 means accepted", response.StatusCode) // a portal's 200, say
+			err = only204(response.StatusCode)
 		}
 		return response, err
 	})
 }
+
+// only204 is a success that is not the API's: a portal's 200, say.
+func only204(status int) error { return fmt.Errorf("HTTP %d where only 204 means accepted", status) }
 
 func checkID(op string, id int64) error {
 	if id < 1 {

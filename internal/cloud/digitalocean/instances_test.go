@@ -29,7 +29,7 @@ func TestGet(t *testing.T) {
 	behind, _ := sim.Instance(id)
 	want := cloud.Instance{
 		ID: id, Name: "scout", State: cloud.StateActive, Region: "nyc3", Size: "s-1vcpu-2gb", Image: "ubuntu-24-04-x64",
-		VPCUUID: behind.VPCUUID, Tags: []string{fleetTag}, PublicIPv4: behind.PublicIPv4,
+		DiskGB: 50, VPCUUID: behind.VPCUUID, Tags: []string{fleetTag}, PublicIPv4: behind.PublicIPv4,
 		PrivateIPv4: behind.PrivateIPv4, HourlyPriceMicros: 17860, CreatedAt: behind.CreatedAt.Truncate(time.Second),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -222,8 +222,8 @@ func TestWalkTrustsNoCount(t *testing.T) {
 		"an empty last page":              {pages: []page[int64]{next(1, 1), last(1)}, want: []int64{1}},
 		"too few":                         {pages: []page[int64]{last(3, 1, 2)}, wantErr: "2 of 3 came"},
 		"too many":                        {pages: []page[int64]{next(1, 1, 2)}, wantErr: "2 of 1 came"},
-		"an id twice on a page":           {pages: []page[int64]{last(2, 1, 1)}, wantErr: "id 1 came twice"},
-		"an id on two pages":              {pages: []page[int64]{next(3, 1, 2), last(3, 2)}, wantErr: "id 2 came twice"},
+		"an id twice on a page":           {pages: []page[int64]{last(2, 1, 1)}, wantErr: "1 came twice"},
+		"an id on two pages":              {pages: []page[int64]{next(3, 1, 2), last(3, 2)}, wantErr: "2 came twice"},
 		"the total shrinks":               {pages: []page[int64]{next(3, 1, 2), last(2)}, wantErr: "from 3 to 2"},
 		"the total grows":                 {pages: []page[int64]{next(3, 1, 2), next(4, 3)}, wantErr: "from 3 to 4"},
 		"an empty page that has a next":   {pages: []page[int64]{next(3, 1), next(3)}, wantErr: "1 of 3 came"},

@@ -93,13 +93,20 @@ func TestASecondClientSharesTheMetrics(t *testing.T) {
 func TestRoutesAreBounded(t *testing.T) {
 	o := &observer{basePath: "/do/"}
 	for path, want := range map[string]string{
-		"/do/v2/droplets":           "/v2/droplets",
-		"/do/v2/droplets/7":         "/v2/droplets/{id}",
-		"/do/v2/droplets/7/actions": "other",
-		"/do/v2/dropletsandmore":    "other",
-		"/v2/droplets":              "other",
-		"/do/v2/account":            "/v2/account",
-		"/do/v2/account/keys":       "other",
+		"/do/v2/droplets":                    "/v2/droplets",
+		"/do/v2/droplets/7":                  "/v2/droplets/{id}",
+		"/do/v2/droplets/7/actions":          "/v2/droplets/{id}/actions",
+		"/do/v2/droplets/7/actions/8":        "/v2/droplets/{id}/actions/{id}",
+		"/do/v2/droplets/7/backups":          "other",
+		"/do/v2/tags/open-spawn:x/resources": "/v2/tags/{id}/resources",
+		"/do/v2/images/ubuntu-24-04-x64":     "/v2/images/{id}",
+		"/do/v2/snapshots/7":                 "/v2/snapshots/{id}",
+		"/do/v2/firewalls":                   "/v2/firewalls",
+		"/do/v2/firewalls/7/rules":           "other",
+		"/do/v2/dropletsandmore":             "other",
+		"/v2/droplets":                       "other",
+		"/do/v2/account":                     "/v2/account",
+		"/do/v2/account/keys":                "other",
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.example.com"+path, http.NoBody)
 		if err != nil {

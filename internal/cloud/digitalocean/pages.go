@@ -70,18 +70,24 @@ func enter[T any, K comparable](seen map[K]struct{}, items []T, id func(T) K) (t
 	return twice, true
 }
 
+// lister is who reads a list, and what that is called.
+type lister struct {
+	*Client
+	op string
+}
+
 // readAll reads all pages of one list, each request under its own deadline and all under a common one, and gives every
 // item in our words. A page that does not tell the total cannot be part of a proof.
 func readAll[T, G any, K comparable](
-	ctx context.Context, c *Client, op string,
+	ctx context.Context, by lister,
 	read func(context.Context, *godo.ListOptions) ([]G, *godo.Response, error),
 	translate func(*G) (T, error), id func(T) K,
 ) ([]T, error) {
-	ctx, cancel := context.WithTimeout(ctx, passTimeouts*c.timeout)
+	ctx, cancel := context.WithTimeout(ctx, passTimeouts*by.timeout)
 	defer cancel()
-	return walk(op, func(number int) (page[T], error) {
+	return walk(by.op, func(number int) (page[T], error) {
 		var p page[T]
-		err := c.call(ctx, op, c.timeout, func(ctx context.Context) (*godo.Response, error) {
+		err := by.call(ctx, by.op, by.timeout, func(ctx context.Context) (*godo.Response, error) {
 			found, response, err := read(ctx, &godo.ListOptions{Page: number, PerPage: perPage})
 			if err != nil {
 				return response, err

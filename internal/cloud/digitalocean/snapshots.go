@@ -30,7 +30,7 @@ func (c *Client) SnapshotsOf(ctx context.Context, id int64) ([]cloud.Snapshot, e
 	if err := checkID(listingSnapshotsOf, id); err != nil {
 		return nil, err
 	}
-	return readAll(ctx, c, listingSnapshotsOf,
+	return readAll(ctx, lister{c, listingSnapshotsOf},
 		func(ctx context.Context, o *godo.ListOptions) ([]godo.Image, *godo.Response, error) {
 			return c.droplets.Snapshots(ctx, int(id), o)
 		},
@@ -39,7 +39,27 @@ func (c *Client) SnapshotsOf(ctx context.Context, id int64) ([]cloud.Snapshot, e
 
 // ListSnapshots implements cloud.Snapshots.
 func (c *Client) ListSnapshots(ctx context.Context) ([]cloud.Snapshot, error) {
-	return readAll(ctx, c, listingSnapshots, c.snapshots.ListDroplet, snapshot, snapshotID)
+	return readAll(ctx, lister{c, listingSnapshots}, c.snapshotPage, snapshot, snapshotID)
+}
+
+// snapshotPage reads a page of all snapshots. godo's own way drops the total, without which no list is complete.
+func (c *Client) snapshotPage(ctx context.Context, o *godo.ListOptions) ([]godo.Snapshot, *godo.Response, error) {
+	path := fmt.Sprintf("v2/snapshots?resource_type=droplet&page=%d&per_page=%d", o.Page, o.PerPage)
+	request, err := c.api.NewRequest(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	var found struct {
+		Snapshots []godo.Snapshot `json:"snapshots"`
+		Links     *godo.Links     `json:"links"`
+		Meta      *godo.Meta      `json:"meta"`
+	}
+	response, err := c.api.Do(ctx, request, &found)
+	if err != nil {
+		return nil, response, err
+	}
+	response.Links, response.Meta = found.Links, found.Meta
+	return found.Snapshots, response, nil
 }
 
 // DeleteSnapshot implements cloud.Snapshots.
@@ -50,7 +70,7 @@ func (c *Client) DeleteSnapshot(ctx context.Context, id int64) error {
 	return c.call(ctx, destroyingSnapshot, c.timeout, func(ctx context.Context) (*godo.Response, error) {
 		response, err := c.snapshots.Delete(ctx, strconv.FormatInt(id, 10))
 		if err == nil && response.StatusCode != http.StatusNoContent {
-			err = fmt.Errorf("HTTP %d where only 204 means accepted", response.StatusCode)
+			err = only204(response.StatusCode)
 		}
 		return response, err
 	})

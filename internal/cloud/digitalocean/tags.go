@@ -6,7 +6,9 @@ package digitalocean
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/digitalocean/godo"
 
@@ -28,8 +30,8 @@ func (c *Client) EnsureTag(ctx context.Context, tag string) error {
 	}
 	return c.call(ctx, makingTag, c.timeout, func(ctx context.Context) (*godo.Response, error) {
 		made, response, err := c.tags.Create(ctx, &godo.TagCreateRequest{Name: tag})
-		if err == nil && (made == nil || made.Name == "") {
-			err = errors.New("no tag in the answer")
+		if err == nil && (made == nil || !strings.EqualFold(made.Name, tag)) { // it keeps the capitals it was made with
+			err = errors.New("not the tag that was asked for")
 		}
 		return response, err
 	})
@@ -47,6 +49,10 @@ func (c *Client) Tag(ctx context.Context, id int64, tag string) error {
 		{ID: strconv.FormatInt(id, 10), Type: godo.DropletResourceType},
 	}}
 	return c.call(ctx, tagging, c.timeout, func(ctx context.Context) (*godo.Response, error) {
-		return c.tags.TagResources(ctx, tag, request)
+		response, err := c.tags.TagResources(ctx, tag, request)
+		if err == nil && response.StatusCode != http.StatusNoContent {
+			err = only204(response.StatusCode)
+		}
+		return response, err
 	})
 }
