@@ -44,8 +44,8 @@ func (e *Env) ReconcileAccount() (reconcile.Result, error) {
 	return e.reconcile(e.Manager.Accounts, &spawnv1.Account{}, types.NamespacedName{Name: e.AccountName()})
 }
 
-// Pass makes the manager list the fleet, and moves the clock a moment before, so that the pass is a new one. The sweeper
-// takes it in. In a world that is Walled it also puts up the firewall, if that is not known to be in place.
+// Pass makes the manager list the fleet, and moves the clock a moment before, so that the pass is a new one. The
+// sweeper takes it in. In a world that is Walled it also puts up the firewall, if that is not known to be in place.
 func (e *Env) Pass() {
 	e.t.Helper()
 	_ = e.Sweep() // a failing cloud is the test's own doing
