@@ -63,7 +63,7 @@ func (w *world) start() {
 	mgr := &manual{Manager: inner, clock: w.clock, activity: l.activity, recorder: l.recorder}
 	guard, calls := w.connect(mgr, l)
 	l.inventory = inventory.New(inventory.Options{
-		Lister: calls.For("", ""), Tag: identity.FleetTag(fleetID), Clock: w.clock,
+		Lister: calls.For("", ""), Tag: identity.FleetTag(fleetID), Limit: calls.HourLimit, Clock: w.clock,
 	})
 	wall := firewall.New(firewall.Options{
 		Cloud: calls.For("", ""), Freeze: guard, Fleet: fleetID, Recorder: l.recorder, About: guard.Record(), Clock: w.clock,
