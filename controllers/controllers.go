@@ -69,13 +69,15 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	accounts := account.NewController(account.Options{
 		Client: mgr.GetClient(), Clock: o.Clock, Recorder: mgr.GetEventRecorder("account"),
 	})
+	if err := o.Metrics.Register(accounts); err != nil {
+		return fmt.Errorf("registering the metrics of the account controller: %w", err)
+	}
 	if err := accounts.Register(mgr); err != nil {
 		return fmt.Errorf("adding the account controller: %w", err)
 	}
 	bots := bot.NewController(bot.Options{
-		Market: bot.Offers{Catalogue: o.Market},
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Inventory: o.Inventory, Cloud: o.Cloud, Freeze: o.Freeze,
-		Clock: o.Clock, Recorder: mgr.GetEventRecorder("bot"), Fleet: o.Fleet,
+		Market: bot.Offers{Catalogue: o.Market}, Clock: o.Clock, Recorder: mgr.GetEventRecorder("bot"), Fleet: o.Fleet,
 	})
 	if err := o.Metrics.Register(bots); err != nil {
 		return fmt.Errorf("registering the metrics of the bot controller: %w", err)
@@ -86,7 +88,7 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	droplets := droplet.NewController(droplet.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cloud: o.Cloud, Inventory: o.Inventory, Clock: o.Clock,
 		Freeze: o.Freeze, Firewall: o.Firewall, Leader: o.Leader, Recorder: mgr.GetEventRecorder("droplet"),
-		Fleet: o.Fleet, SettleWindow: o.SettleWindow,
+		Fleet: o.Fleet, SettleWindow: o.SettleWindow, Market: o.Market, ShutdownGrace: o.ShutdownGrace,
 	})
 	if err := droplets.Register(mgr, o.Inventory); err != nil {
 		return fmt.Errorf("adding the droplet controller: %w", err)

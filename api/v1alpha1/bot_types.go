@@ -209,8 +209,8 @@ type BotStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	OpenClawVersion string `json:"openclawVersion,omitempty"`
 
-	// machineCreatedAt is when the Droplet object of the bot's present or last machine was created: a hibernated bot
-	// begins from the image when spec.redeployAt is later.
+	// machineCreatedAt is when the Droplet of the bot's present or last machine was created: a hibernated bot begins
+	// from the image when spec.redeployAt is later.
 	// +optional
 	MachineCreatedAt *metav1.Time `json:"machineCreatedAt,omitempty"`
 

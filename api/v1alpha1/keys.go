@@ -14,11 +14,12 @@ const (
 	DropletFinalizer = GroupName + "/droplet"
 )
 
-// Labels that the bot controller puts on a Droplet for people's selectors.
+// Labels that the bot controller puts on a Droplet.
 const (
 	// BotLabel is the name of the Bot. Type: label. Writer: bot controller. Reader: people. Example: scout.
 	BotLabel = GroupName + "/bot"
-	// AccountLabel is the name of the Account. Type: label. Writer: bot controller. Reader: people. Example: acme.
+	// AccountLabel is the name of the Account. Type: label. Writer: bot controller. Reader: people, account controller and
+	// droplet controller. Example: acme.
 	AccountLabel = GroupName + "/account"
 )
 
@@ -35,6 +36,11 @@ const (
 	// Type: annotation on a Droplet. Writer: administrators. Reader: droplet controller. Example: "true".
 	ConfirmDestroyAnnotation = GroupName + "/confirm-destroy"
 )
+
+// CreatedAtAnnotation is when the Droplet was created, by the clock that also says whether spec.redeployAt of its Bot
+// has come, so that clocks that differ replace no machine twice; and it survives backup and restore. Type: annotation
+// on a Droplet. Writer and reader: bot controller. Example: 2026-03-01T21:04:05Z.
+const CreatedAtAnnotation = GroupName + "/created-at"
 
 // Tags at DigitalOcean.
 const (

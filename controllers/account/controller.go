@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package account keeps an Account's status true: its limit, how many Bots it has admitted, and whether it can go. It
-// is the only writer of an Account's status.
+// Package account keeps an Account's status true: its limit, how many Bots it has admitted, what their machines cost,
+// and whether it can go. It is the only writer of an Account's status.
 package account
 
 import (
@@ -11,10 +11,12 @@ import (
 	"slices"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -31,6 +33,7 @@ import (
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts/status,verbs=patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots,verbs=list;watch
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=droplets,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 
 // namedInMessage is how many Bots a message names before it counts the rest.
@@ -46,11 +49,12 @@ type Options struct {
 	Recorder events.EventRecorder
 }
 
-// Controller reconciles Accounts.
+// Controller reconciles Accounts. It is a Prometheus collector that whoever made it registers.
 type Controller struct {
 	client   client.Client
 	clock    clock.PassiveClock
 	recorder events.EventRecorder
+	costs    costs
 }
 
 // NewController builds a Controller.
@@ -58,8 +62,25 @@ func NewController(o Options) *Controller {
 	return &Controller{client: o.Client, clock: o.Clock, recorder: o.Recorder}
 }
 
-// Reconcile counts the Account's Bots and says what follows.
-func (c *Controller) Reconcile(ctx context.Context, account *spawnv1.Account) (reconcile.Result, error) {
+// Reconcile looks at the Account of that name, if there is one, and at what its machines cost in either case.
+func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	cost, err := c.cost(ctx, request.Name)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	var account spawnv1.Account
+	if err := c.client.Get(ctx, request.NamespacedName, &account); err != nil {
+		if apierrors.IsNotFound(err) {
+			c.costs.forget(request.Name, cost)
+		}
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	c.costs.set(account.Name, cost)
+	return c.reconcile(ctx, &account, cost)
+}
+
+// reconcile counts the Account's Bots and says what follows.
+func (c *Controller) reconcile(ctx context.Context, account *spawnv1.Account, cost int64) (reconcile.Result, error) {
 	deleting := !account.DeletionTimestamp.IsZero()
 	switch held := controllerutil.ContainsFinalizer(account, spawnv1.AccountFinalizer); {
 	case deleting && !held:
@@ -81,6 +102,7 @@ func (c *Controller) Reconcile(ctx context.Context, account *spawnv1.Account) (r
 	limit := account.Limit()
 	account.Status.Limit = &limit
 	account.Status.Bots = count(bots.Items)
+	account.Status.HourlyCostMicroUSD = &cost
 	status.Set(account, now, withinLimitCondition(account))
 	if deleting {
 		status.NotReady(account, now, spawnv1.BotsRemainReason,
@@ -134,13 +156,16 @@ func namesOf(bots []spawnv1.Bot) []string {
 	return names
 }
 
-// Register adds the controller to a manager. It is woken by changes of Accounts and of the Bots that refer to them.
+// Register adds the controller to a manager. It is woken by changes of Accounts, of the Bots that refer to them, and of
+// what their Droplets cost.
 func (c *Controller) Register(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("account").
 		For(&spawnv1.Account{}).
 		Watches(&spawnv1.Bot{}, handler.EnqueueRequestsFromMapFunc(accountOfBot)).
-		Complete(reconcile.AsReconciler(mgr.GetClient(), c))
+		Watches(&spawnv1.Droplet{}, handler.EnqueueRequestsFromMapFunc(accountOfDroplet),
+			builder.WithPredicates(costChanged())).
+		Complete(c)
 }
 
 func accountOfBot(_ context.Context, obj client.Object) []reconcile.Request {

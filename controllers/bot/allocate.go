@@ -65,7 +65,8 @@ func (m *machine) take(ctx context.Context, s *scope, name string) (reconcile.Re
 }
 
 // waitForInventory says that the fleet is being listed, and why it cannot be when it cannot. A wait that may be over in
-// a moment is not worth a write. The pass wakes us; a failure does not, so it is asked for.
+// a moment is not worth a write, unless the Bot says that it is Ready, as one does that has hibernated. The pass wakes
+// us; a failure does not, so it is asked for.
 func (m *machine) waitForInventory(s *scope) reconcile.Result {
 	s.set(status.Unknown(spawnv1.DropletReadyCondition, spawnv1.WaitingForInventoryReason,
 		"the fleet is being listed, to see that the Bot has no instance already"))
@@ -73,7 +74,7 @@ func (m *machine) waitForInventory(s *scope) reconcile.Result {
 		s.set(unlisted(err, "the fleet cannot be listed, so no machine is created"))
 		return reconcile.Result{RequeueAfter: listedAgain}
 	}
-	s.fleeting = s.now.Sub(m.names.waitingSince(s.bot)) < fleetingWait
+	s.fleeting = s.now.Sub(m.names.waitingSince(s.bot)) < fleetingWait && !status.IsTrue(s.bot, spawnv1.ReadyCondition)
 	return reconcile.Result{RequeueAfter: fleetingWait}
 }
 
@@ -136,7 +137,7 @@ func (m *machine) create(ctx context.Context, s *scope) (reconcile.Result, error
 		}
 	}
 	s.set(waitingForInstance(s.bot.Status.DropletName))
-	droplet := begunFrom(snapshot, desiredDroplet(s.bot, s.bot.Status.DropletName))
+	droplet := newDroplet(s.bot, snapshot, s.now)
 	err := m.client.Create(ctx, droplet)
 	switch {
 	case apierrors.IsAlreadyExists(err):

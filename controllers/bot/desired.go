@@ -17,8 +17,8 @@ import (
 )
 
 // desiredDroplet is the Droplet that a Bot should have under a machine name, begun from the image. It is created with
-// its finalizer on it, and without an owner reference: garbage collection by uid would destroy a fleet that was restored
-// from a backup.
+// its finalizer on it, and without an owner reference: garbage collection by uid would destroy a fleet that was
+// restored from a backup.
 func desiredDroplet(bot *spawnv1.Bot, name string) *spawnv1.Droplet {
 	m := bot.Spec.Machine
 	droplet := &spawnv1.Droplet{
@@ -94,12 +94,22 @@ func restoresFrom(bot *spawnv1.Bot, now time.Time) int64 {
 	return bot.Status.SnapshotID
 }
 
-// begunFrom makes a Droplet that was not created yet begin from a snapshot instead of the image.
-func begunFrom(snapshot int64, droplet *spawnv1.Droplet) *spawnv1.Droplet {
+// newDroplet is a Droplet to be created now, which begins from a snapshot unless that is 0.
+func newDroplet(bot *spawnv1.Bot, snapshot int64, now time.Time) *spawnv1.Droplet {
+	droplet := desiredDroplet(bot, bot.Status.DropletName)
+	droplet.Annotations = map[string]string{spawnv1.CreatedAtAnnotation: now.UTC().Format(time.RFC3339)}
 	if snapshot != 0 {
 		droplet.Spec.Image, droplet.Spec.SnapshotID = "", snapshot
 	}
 	return droplet
+}
+
+// createdAt is when a Droplet was created, by our clock when it says so.
+func createdAt(droplet *spawnv1.Droplet) metav1.Time {
+	if at, err := time.Parse(time.RFC3339, droplet.Annotations[spawnv1.CreatedAtAnnotation]); err == nil {
+		return metav1.NewTime(at.Local()) // as a status is read
+	}
+	return droplet.CreationTimestamp
 }
 
 // change writes an edit of what of a Droplet's spec may change, if it changes anything.

@@ -28,9 +28,9 @@ type hands struct {
 	api cloud.API
 }
 
-func newHands(t *testing.T, options ...func(*dosim.Options)) *hands {
+func newHands(t *testing.T) *hands {
 	t.Helper()
-	e := testenv.New(t, append([]func(*dosim.Options){func(o *dosim.Options) { o.ActionDelay = 0 }}, options...)...)
+	e := testenv.New(t, func(o *dosim.Options) { o.ActionDelay = 0 })
 	api, err := digitalocean.Connect(digitalocean.Options{
 		BaseURL: e.SimulatorURL, Token: e.Token, Clock: e.Clock,
 	})
@@ -64,9 +64,10 @@ func (h *hands) untilReady(name string) *spawnv1.Bot {
 	return h.Bot(name)
 }
 
-// untilHibernated sets desiredState and runs the world until there is no machine.
-func (h *hands) untilHibernated(name string) *spawnv1.Bot {
+// untilHibernated sets scout's desiredState and runs the world until there is no machine.
+func (h *hands) untilHibernated() *spawnv1.Bot {
 	h.t.Helper()
+	const name = "scout"
 	h.want(name, spawnv1.BotHibernated)
 	h.until("bot "+name+" hibernates", func() bool {
 		return h.IsReady(h.Bot(name)) && reasonOf(h.Bot(name), spawnv1.ReadyCondition) == spawnv1.HibernatedReason

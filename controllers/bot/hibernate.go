@@ -71,8 +71,8 @@ func (m *machine) storeSnapshot(ctx context.Context, s *scope) error {
 	return s.save(ctx)
 }
 
-// wake ends a hibernation before the machine was destroyed. That the snapshot is not the Bot's any more is stored before
-// the Droplet is told to destroy it.
+// wake ends a hibernation before the machine was destroyed. That the snapshot is not the Bot's any more is stored
+// before the Droplet is told to destroy it.
 func (m *machine) wake(ctx context.Context, s *scope) error {
 	standsAlone(s.bot, s.droplet)
 	s.set(dropletReadyCondition(s.bot, s.droplet))

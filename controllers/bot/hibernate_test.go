@@ -30,7 +30,7 @@ func TestABotHibernatesAndIsRestored(t *testing.T) {
 		t.Errorf("droplet spec %+v, want it off and with a snapshot", s)
 	}
 
-	asleep := h.untilHibernated("scout")
+	asleep := h.untilHibernated()
 	id := strconv.FormatInt(asleep.Status.SnapshotID, 10)
 	h.WantCondition(asleep, spawnv1.ReadyCondition, metav1.ConditionTrue, spawnv1.HibernatedReason, "snapshot "+id)
 	h.WantCondition(asleep, spawnv1.DropletReadyCondition, metav1.ConditionTrue, spawnv1.HibernatedReason, "snapshot "+id)
@@ -64,7 +64,7 @@ func TestABotHibernatesOverAndOver(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
 	for n := range 5 {
-		h.untilHibernated("scout")
+		h.untilHibernated()
 		wantInstances(t, h.Env, "scout", 0, n+1)
 		h.want("scout", spawnv1.BotRunning)
 		h.untilReady("scout")
@@ -99,7 +99,9 @@ func TestEveryWriteOfAHibernationMayFailOnce(t *testing.T) {
 				return done()
 			})
 		}
-		step("it hibernates", func() bool { return reasonOf(h.Bot("scout"), spawnv1.ReadyCondition) == spawnv1.HibernatedReason })
+		step("it hibernates", func() bool {
+			return reasonOf(h.Bot("scout"), spawnv1.ReadyCondition) == spawnv1.HibernatedReason
+		})
 		wantInstances(t, h.Env, "scout", 0, 1)
 		h.wantSnapshots(h.Bot("scout").Status.SnapshotID)
 		h.want("scout", spawnv1.BotRunning)
@@ -116,7 +118,7 @@ func TestEveryWriteOfAHibernationMayFailOnce(t *testing.T) {
 func TestAHibernatedBotAtRestAsksNobody(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
-	h.untilHibernated("scout")
+	h.untilHibernated()
 	h.Settle()
 	h.Cloud.ResetJournal()
 	var written []string
@@ -147,7 +149,7 @@ func TestAHibernationTakenBackInTimeKeepsTheMachine(t *testing.T) {
 	wantInstances(t, h.Env, "scout", 1, 1)
 
 	// The next time takes another snapshot, of the machine as it is then.
-	h.untilHibernated("scout")
+	h.untilHibernated()
 	h.wantSnapshots(h.Bot("scout").Status.SnapshotID)
 }
 
@@ -183,7 +185,7 @@ func TestASnapshotOfBeforeIsNotTakenForTheOneOfNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.want("scout", spawnv1.BotHibernated) // before the Droplet has got rid of it
-	asleep := h.untilHibernated("scout")
+	asleep := h.untilHibernated()
 	if asleep.Status.SnapshotID == old {
 		t.Errorf("the bot hibernates in snapshot %d, which is of before it ran", old)
 	}
@@ -193,7 +195,7 @@ func TestASnapshotOfBeforeIsNotTakenForTheOneOfNow(t *testing.T) {
 func TestABotThatHibernatesAgainAtOnceLeavesNoSnapshotBehind(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
-	first := h.untilHibernated("scout").Status.SnapshotID
+	first := h.untilHibernated().Status.SnapshotID
 	h.Cloud.AddFault(dosim.Fault{
 		Kind: dosim.FaultStatus, Method: http.MethodDelete, Route: "/v2/snapshots/{snapshot}",
 		Status: http.StatusServiceUnavailable, Count: dosim.Forever,
@@ -211,7 +213,7 @@ func TestABotThatHibernatesAgainAtOnceLeavesNoSnapshotBehind(t *testing.T) {
 		}
 	}
 	h.Cloud.ClearFaults()
-	second := h.untilHibernated("scout").Status.SnapshotID
+	second := h.untilHibernated().Status.SnapshotID
 	h.wantSnapshots(second)
 }
 
@@ -261,7 +263,7 @@ func TestAHibernationMayForgoItsSnapshot(t *testing.T) {
 	h := newHands(t)
 	first := h.GivenReadyBot("scout")
 	h.annotate("scout", spawnv1.SkipSnapshotAnnotation, "true")
-	asleep := h.untilHibernated("scout")
+	asleep := h.untilHibernated()
 	h.WantCondition(asleep, spawnv1.DropletReadyCondition, metav1.ConditionTrue, spawnv1.HibernatedReason,
 		"no machine and no snapshot")
 	h.wantSnapshots()
@@ -293,7 +295,7 @@ func TestAMachineThatIsLostWhileItsBotHibernatesIsRestoredFromWhatThereIs(t *tes
 			if err := h.Cloud.DestroyInstance(bot.Status.InstanceID); err != nil {
 				t.Fatal(err)
 			}
-			h.untilHibernated("scout")
+			h.untilHibernated()
 			h.wantSnapshots(ids...)
 			h.want("scout", spawnv1.BotRunning)
 			h.untilReady("scout")
@@ -310,7 +312,7 @@ func TestABotThatWasNeverCreatedHibernatesAtOnce(t *testing.T) {
 	h.GivenAccount()
 	h.GivenBot("scout", func(b *spawnv1.Bot) { b.Spec.Machine.Region = "mars1" })
 	h.Settle()
-	asleep := h.untilHibernated("scout")
+	asleep := h.untilHibernated()
 	h.WantCondition(asleep, spawnv1.ReadyCondition, metav1.ConditionTrue, spawnv1.HibernatedReason, "no snapshot yet")
 	wantInstances(t, h.Env, "scout", 0, 0)
 	if len(h.Droplets()) != 0 {
@@ -358,7 +360,7 @@ func TestABotAppliedHibernatedTakesUpTheMachineItHas(t *testing.T) {
 	h.GivenAccount()
 	plantMachine(h.Env, "scout")
 	h.GivenBot("scout", func(b *spawnv1.Bot) { b.Spec.DesiredState = spawnv1.BotHibernated })
-	asleep := h.untilHibernated("scout")
+	asleep := h.untilHibernated()
 	h.wantSnapshots(asleep.Status.SnapshotID)
 	wantInstances(t, h.Env, "scout", 0, 1)
 }
@@ -381,7 +383,7 @@ func TestADropletThatTurnsUpDoesNotReplaceASnapshot(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
 	like := h.DropletOf("scout").DeepCopy()
-	asleep := h.untilHibernated("scout")
+	asleep := h.untilHibernated()
 	strayed := &spawnv1.Droplet{
 		ObjectMeta: metav1.ObjectMeta{Namespace: h.Namespace, Name: like.Name, Finalizers: like.Finalizers}, Spec: like.Spec,
 	}
@@ -398,7 +400,8 @@ func TestADropletThatTurnsUpDoesNotReplaceASnapshot(t *testing.T) {
 	var restored spawnv1.Droplet
 	key := keyOf(strayed)
 	key.Name = awake.Status.DropletName
-	if err := h.Client.Get(t.Context(), key, &restored); err != nil || restored.Spec.SnapshotID != asleep.Status.SnapshotID {
+	err := h.Client.Get(t.Context(), key, &restored)
+	if err != nil || restored.Spec.SnapshotID != asleep.Status.SnapshotID {
 		t.Errorf("error %v; the machine is from %+v, want snapshot %d", err, restored.Spec, asleep.Status.SnapshotID)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
-// machine is the step that owns condition DropletReady: the Bot's one Droplet exists and is Ready, or the Bot hibernates
-// and has none.
+// machine is the step that owns condition DropletReady: the Bot's one Droplet exists and is Ready, or the Bot
+// hibernates and has none.
 type machine struct {
 	client    client.Client
 	live      client.Reader
@@ -88,7 +88,7 @@ func (m *machine) lookAfter(ctx context.Context, s *scope) (reconcile.Result, er
 
 // standsAlone notes that the machine of the Droplet is the Bot's last: no other is restored in its place.
 func standsAlone(bot *spawnv1.Bot, droplet *spawnv1.Droplet) {
-	created := droplet.CreationTimestamp
+	created := createdAt(droplet)
 	bot.Status.SnapshotID, bot.Status.MachineCreatedAt = 0, &created
 }
 
@@ -102,7 +102,7 @@ func (m *machine) keep(ctx context.Context, s *scope) (reconcile.Result, error) 
 		}
 	}
 	wait := redeployIn(bot, s.now)
-	if redeployDue(bot, droplet.CreationTimestamp, s.now) {
+	if redeployDue(bot, createdAt(droplet), s.now) {
 		if s.hindrance, wait = m.redeploy.hindrance(ctx, bot, s.now); wait == 0 {
 			s.set(replacing(droplet))
 			return reconcile.Result{}, discardUnkept(ctx, m.client, droplet)
@@ -119,8 +119,8 @@ func (m *machine) keep(ctx context.Context, s *scope) (reconcile.Result, error) 
 	return m.dropletOfLostSnapshot(ctx, s, result)
 }
 
-// mirror writes down to the Droplet what of its spec may change. A snapshot is asked for only once an earlier one is out
-// of the way: what it reports then was taken since.
+// mirror writes down to the Droplet what of its spec may change. A snapshot is asked for only once an earlier one is
+// out of the way: what it reports then was taken since.
 func (m *machine) mirror(ctx context.Context, bot *spawnv1.Bot, droplet *spawnv1.Droplet) error {
 	return change(ctx, m.client, droplet, func(spec *spawnv1.DropletSpec) {
 		before := spec.Snapshot

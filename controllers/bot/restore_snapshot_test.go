@@ -25,7 +25,7 @@ func (h *hands) loseSnapshot(bot *spawnv1.Bot) {
 func TestALostSnapshotIsToldAndTheImageIsOnlyTakenWhenAskedFor(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
-	asleep := h.untilHibernated("scout")
+	asleep := h.untilHibernated()
 	h.loseSnapshot(asleep)
 	h.want("scout", spawnv1.BotRunning)
 	started := h.Clock.Now()
@@ -75,7 +75,7 @@ func TestALostSnapshotIsToldAndTheImageIsOnlyTakenWhenAskedFor(t *testing.T) {
 func TestASnapshotThatVanishesBeforeItsMachineIsCreatedIsToldAsLost(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
-	asleep := h.untilHibernated("scout")
+	asleep := h.untilHibernated()
 	h.want("scout", spawnv1.BotRunning)
 	h.Manager.Before = once(isCreate, func() error {
 		h.loseSnapshot(asleep)
@@ -90,7 +90,7 @@ func TestASnapshotThatVanishesBeforeItsMachineIsCreatedIsToldAsLost(t *testing.T
 func TestABotIsRestoredPaused(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
-	h.untilHibernated("scout")
+	h.untilHibernated()
 	h.want("scout", spawnv1.BotPaused)
 	h.until("it is paused", func() bool {
 		return reasonOf(h.Bot("scout"), spawnv1.ReadyCondition) == spawnv1.PausedReason
@@ -105,7 +105,7 @@ func TestABotIsRestoredPaused(t *testing.T) {
 func TestTheImageOfARestoredMachineIsNotCompared(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
-	h.untilHibernated("scout")
+	h.untilHibernated()
 	bot := h.Bot("scout")
 	h.Update(bot, func() { bot.Spec.DesiredState, bot.Spec.Machine.Image = spawnv1.BotRunning, "debian-12-x64" })
 	h.untilReady("scout")
@@ -117,7 +117,7 @@ func TestTheImageOfARestoredMachineIsNotCompared(t *testing.T) {
 func TestARenamedSnapshotIsSomebodysWhoKeepsIt(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
-	asleep := h.untilHibernated("scout")
+	asleep := h.untilHibernated()
 	foreign := h.plantSnapshot("holiday-pictures")
 	bot := h.Bot("scout")
 	before := bot.DeepCopy()
@@ -134,7 +134,7 @@ func TestARenamedSnapshotIsSomebodysWhoKeepsIt(t *testing.T) {
 func TestARestoredBotWhoseStatusIsLostStillDropsItsSnapshot(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
-	h.untilHibernated("scout")
+	h.untilHibernated()
 	h.want("scout", spawnv1.BotRunning)
 	h.until("it has a droplet again", func() bool { return len(h.Droplets()) == 1 })
 	givenStatus(t, h.Env, func(s *spawnv1.BotStatus) { *s = spawnv1.BotStatus{} })
@@ -147,7 +147,7 @@ func TestARestoredBotWhoseStatusIsLostStillDropsItsSnapshot(t *testing.T) {
 func TestARestoreInARegionWithoutTheSnapshotIsToldAndPutRight(t *testing.T) {
 	h := newHands(t)
 	h.GivenReadyBot("scout")
-	h.untilHibernated("scout")
+	h.untilHibernated()
 	bot := h.Bot("scout")
 	h.Update(bot, func() { bot.Spec.DesiredState, bot.Spec.Machine.Region = spawnv1.BotRunning, "ams3" })
 	h.until("the refusal is told", func() bool {

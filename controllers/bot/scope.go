@@ -54,8 +54,8 @@ func (s *scope) save(ctx context.Context) error {
 	return s.draft.Save(ctx)
 }
 
-// summarize computes Ready. A Bot that is off as declared says which way, and one of a suspended Account is at rest only
-// once its machine is off.
+// summarize computes Ready. A Bot that is off as declared says which way, and one of a suspended Account is at rest
+// only once its machine is off.
 func (s *scope) summarize() {
 	machine := status.Get(s.bot, spawnv1.DropletReadyCondition)
 	if machine != nil && machine.Status != metav1.ConditionTrue && s.isSuspendedAndOn() {

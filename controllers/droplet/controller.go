@@ -88,8 +88,8 @@ type Controller struct {
 	clock    clock.PassiveClock
 	recorder events.EventRecorder
 	freeze   Freeze
-	fleet    string
 	firewall Firewall
+	fleet    string
 	steps    []step
 	finalize step
 }

@@ -217,8 +217,8 @@ func (o *operations) hindered(s *scope, err error) (reconcile.Result, error) {
 }
 
 // repairTags puts back a tag that somebody has taken off the instance. Tags come after creation, so a young instance is
-// given the time to get them.
-func (o *operations) repairTags(ctx context.Context, s *scope) (reconcile.Result, bool, error) {
+// given the time to get them. done tells that the reconcile ends with it.
+func (o *operations) repairTags(ctx context.Context, s *scope) (result reconcile.Result, done bool, err error) {
 	missing := missingTags(s.droplet, *s.instance, o.fleet)
 	attempt := s.droplet.Status.Attempt
 	young := attempt != nil && s.now.Before(attempt.StartedAt.Add(o.settle))
@@ -249,7 +249,7 @@ func (o *operations) repairTags(ctx context.Context, s *scope) (reconcile.Result
 		log.FromContext(ctx).Info("put a tag back", "tag", tag, "instanceID", s.instance.ID)
 		s.instance.Tags = append(s.instance.Tags, tag)
 	}
-	return reconcile.Result{RequeueAfter: soon}, true, nil
+	return reconcile.Result{}, false, nil
 }
 
 // missingTags are the tags that the instance should bear and does not.

@@ -62,7 +62,7 @@ func (w *world) asked() []string {
 	var types []string
 	for _, a := range slices.Backward(answer.Actions) {
 		switch {
-		case a.Type == "create":
+		case a.Type == "create", a.Type == "destroy":
 		case a.Status == "errored":
 			types = append(types, a.Type+"!")
 		default:
@@ -145,9 +145,10 @@ func TestHIGH002_EveryStateOfAMachineIsHandled(t *testing.T) {
 		want    []string
 		ends    func(w *world) bool
 	}{
-		"off already":           {change: func(w *world) { must(w.t, w.Cloud.SetState(id(w), "off")); w.wish(off) }},
-		"on already":            {change: func(w *world) { w.wish(off); w.wish(on) }},
-		"off in the console":    {change: func(w *world) { must(w.t, w.Cloud.SetState(id(w), "off")); w.Pass() }, want: []string{"power_on"}},
+		"off already": {change: func(w *world) { must(w.t, w.Cloud.SetState(id(w), "off")); w.wish(off) }},
+		"on already":  {change: func(w *world) { w.wish(off); w.wish(on) }},
+		"off in the console": {change: func(w *world) { must(w.t, w.Cloud.SetState(id(w), "off")); w.Pass() },
+			ends: func(w *world) bool { return w.state() == "active" && settled(w) }, want: []string{"power_on"}},
 		"locked while busy":     {options: func(o *dosim.Options) { o.LockBusy = true }, change: func(w *world) { w.wish(off) }, want: []string{"shutdown"}},
 		"off with a lag":        {options: func(o *dosim.Options) { o.OffLag = 20 * time.Second }, change: func(w *world) { w.wish(off) }, want: []string{"shutdown"}},
 		"another's action runs": {change: func(w *world) { w.foreign(`{"type":"enable_ipv6"}`); w.wish(off) }, want: []string{"enable_ipv6", "shutdown"}},
@@ -163,7 +164,7 @@ func TestHIGH002_EveryStateOfAMachineIsHandled(t *testing.T) {
 			must(w.t, w.Cloud.SetState(id(w), "off"))
 			w.fault(http.MethodGet, action, dosim.Fault{Kind: dosim.FaultStatus, Status: 404, Count: 2})
 			w.Pass()
-		}, want: []string{"power_on"}},
+		}, ends: func(w *world) bool { return w.state() == "active" && settled(w) }, want: []string{"power_on"}},
 		"gone meanwhile": {change: func(w *world) {
 			w.wish(off)
 			_, err := w.reconcile()
@@ -476,7 +477,7 @@ func TestWhateverBreaksDuringAnOperationItIsDoneOnce(t *testing.T) {
 				w.Cloud.ResetJournal()
 				return w
 			}
-			sweep(t, begin, test.finish, func(w *world) {
+			sweepActs(t, begin, test.finish, func(w *world) {
 				got := w.asked()
 				if slices.Contains(test.want, "shutdown") && name == "pause" && slices.Equal(got, []string{"shutdown", "power_off"}) ||
 					name == "pause" && slices.Equal(got, []string{"power_off"}) {
@@ -504,7 +505,7 @@ func TestWhateverBreaksDuringADeleteWithASnapshotTheDiskIsKept(t *testing.T) {
 		w.deleteDroplet()
 		return w
 	}
-	sweep(t, begin, (*world).driveToGone, func(w *world) {
+	sweepActs(t, begin, (*world).driveToGone, func(w *world) {
 		w.wantNone()
 		if got := w.snapshots(); len(got) != 1 {
 			w.t.Errorf("the snapshots are %v, want one", got)

@@ -47,9 +47,9 @@ type breaker struct {
 	calmSince time.Time
 }
 
-// judge takes the numbers of one pass: all that is suspected, and what earlier passes have confirmed of it. It blocks on
-// a suspicion, and opens, which is told, on what is confirmed: a single pass may be older than the proper end of what
-// it shows. It reports whether nothing may be destroyed now, and whether it has opened.
+// judge takes the numbers of one pass: all that is suspected, and what earlier passes have confirmed of it. It blocks
+// on a suspicion, and opens, which is told, on what is confirmed: a single pass may be older than the proper end of
+// what it shows. It reports whether nothing may be destroyed now, and whether it has opened.
 func (b *breaker) judge(suspected, confirmed facts, needed int, now time.Time) (blocked, opened bool) {
 	if why := confirmed.alarm(); why != "" {
 		opened = b.why == ""
@@ -70,8 +70,8 @@ func (b *breaker) judge(suspected, confirmed facts, needed int, now time.Time) (
 	return false, false
 }
 
-// isCalm tells whether the breaker has been closed for so long. A restore that takes its time ends with few orphans, and
-// they are the machines of the objects that it has not brought back yet.
+// isCalm tells whether the breaker has been closed for so long. A restore that takes its time ends with few orphans,
+// and they are the machines of the objects that it has not brought back yet.
 func (b *breaker) isCalm(quiet time.Duration, now time.Time) bool {
 	return b.why == "" && (b.calmSince.IsZero() || now.Sub(b.calmSince) >= quiet)
 }

@@ -37,11 +37,11 @@ func (s *Sweeper) ripe(now time.Time) []*sighting {
 	return found
 }
 
-// destroy destroys what is ripe if it is still an orphan after another look at the cloud, and after that at the objects.
+// destroy destroys what is ripe if it is still an orphan after another look at the cloud, and then at the objects.
 func (s *Sweeper) destroy(ctx context.Context, ripe []*sighting, pass inventory.Pass) error {
 	now := s.clock.Now()
 	ripe = slices.DeleteFunc(ripe, func(known *sighting) bool { return known.isAsked(now) })
-	if len(ripe) == 0 || !s.mayDestroy(ctx) || s.freeze.Frozen() != nil {
+	if len(ripe) == 0 || s.isFrozen() || !s.mayDestroy(ctx) {
 		return nil
 	}
 	ripe = ripe[:min(len(ripe), destroysPerPass)]
@@ -63,6 +63,8 @@ func (s *Sweeper) destroy(ctx context.Context, ripe []*sighting, pass inventory.
 	}
 	return err
 }
+
+func (s *Sweeper) isFrozen() bool { return s.freeze.Frozen() != nil }
 
 // lookAgain gives those that the cloud still shows by the same id, name and tag.
 func (s *Sweeper) lookAgain(ctx context.Context, ripe []*sighting) ([]*sighting, error) {

@@ -50,8 +50,8 @@ func NewName(fleet, namespace, bot string) string {
 // shape is what every machine name looks like, whatever the fleet, the namespace and the bot.
 var shape = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,38}[a-z0-9])?-[a-z2-7]{8}[a-z0-9]{5}$`)
 
-// HasShape tells whether a name could be that of a machine. Which fleet's it is does not show: the hash tells only those
-// who know the namespace.
+// HasShape tells whether a name could be that of a machine. Which fleet's it is does not show: the hash tells only
+// those who know the namespace.
 func HasShape(name string) bool { return shape.MatchString(name) }
 
 // PrefixOf is what would be the Prefix if the name is that of a machine.

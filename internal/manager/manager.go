@@ -30,8 +30,8 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/controllers"
-	"github.com/cedros-io/open-spawn/internal/catalogue"
 	"github.com/cedros-io/open-spawn/controllers/orphan"
+	"github.com/cedros-io/open-spawn/internal/catalogue"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/options"

@@ -46,6 +46,8 @@ type Incarnation struct {
 	Budget *budget.Budget
 	// Firewall looks after the fleet's firewall; it is asked for only in an Env that is Walled.
 	Firewall *firewall.Keeper
+	// Accounts is the account controller, which has metrics.
+	Accounts *account.Controller
 	// Events are the events it has recorded.
 	Events *events.FakeRecorder
 	// Orphans is its sweeper, which Env.Pass drives.
@@ -53,7 +55,6 @@ type Incarnation struct {
 	// Before and After are called for every request to the API server or the cloud, when set.
 	Before, After Hook
 
-	accounts reconcile.Reconciler
 	bots     reconcile.Reconciler
 	droplets reconcile.Reconciler
 	dead     atomic.Bool
@@ -84,9 +85,7 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 		Lister: spends.For("", ""), Tag: identity.FleetTag(Fleet), Clock: e.Clock,
 	})
 	i.Firewall = e.newFirewall(i, spends)
-	i.accounts = reconcile.AsReconciler(kube, account.NewController(account.Options{
-		Client: kube, Clock: e.Clock, Recorder: i.Events,
-	}))
+	i.Accounts = account.NewController(account.Options{Client: kube, Clock: e.Clock, Recorder: i.Events})
 	offers := catalogue.New(catalogue.Options{Cloud: spends.For("", ""), Clock: e.Clock})
 	market := e.Market
 	if market == nil {

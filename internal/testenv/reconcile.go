@@ -41,11 +41,11 @@ func (e *Env) ReconcileDroplet(name string) (reconcile.Result, error) {
 // ReconcileAccount calls Reconcile for the test's Account once.
 func (e *Env) ReconcileAccount() (reconcile.Result, error) {
 	e.t.Helper()
-	return e.reconcile(e.Manager.accounts, &spawnv1.Account{}, types.NamespacedName{Name: e.AccountName()})
+	return e.reconcile(e.Manager.Accounts, &spawnv1.Account{}, types.NamespacedName{Name: e.AccountName()})
 }
 
-// Pass makes the manager list the fleet, and moves the clock a moment before, so that the pass is a new one. The sweeper
-// takes it in. In a world that is Walled it also puts up the firewall, if that is not known to be in place.
+// Pass makes the manager list the fleet, and moves the clock a moment before, so that the pass is a new one. The
+// sweeper takes it in. In a world that is Walled it also puts up the firewall, if that is not known to be in place.
 func (e *Env) Pass() {
 	e.t.Helper()
 	_ = e.Sweep() // a failing cloud is the test's own doing

@@ -20,7 +20,6 @@ var later = []string{
 	"account.spec.machinePolicy",
 	"account.spec.maxUnavailable",
 	"account.spec.namespaces",
-	"account.status.hourlyCostMicroUSD",
 	"account.status.initializedFor",
 	"account.status.slots",
 	"bot.spec.channels",

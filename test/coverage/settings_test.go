@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cedros-io/open-spawn/controllers/account"
 	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/budget"
@@ -157,17 +158,13 @@ func registeredMetrics(t *testing.T) map[string]bool {
 	if err := r.Register(fleet.New(fleet.Options{})); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Register(bot.NewController(bot.Options{})); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Register(budget.New(budget.Options{})); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Register(firewall.New(firewall.Options{})); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Register(orphan.New(orphan.Options{})); err != nil {
-		t.Fatal(err)
+	for _, collector := range []prometheus.Collector{
+		budget.New(budget.Options{}), firewall.New(firewall.Options{}), orphan.New(orphan.Options{}),
+		account.NewController(account.Options{}), bot.NewController(bot.Options{}),
+	} {
+		if err := r.Register(collector); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return r.names
 }
