@@ -39,7 +39,9 @@ func newDestructions(c client.Client) *destructions {
 
 // tooMany counts, for a Droplet that is about to be destroyed, those that go without a person's word, and says whether
 // it has to wait. A Droplet that goes with a person's word never does.
-func (d *destructions) tooMany(ctx context.Context, droplet *spawnv1.Droplet, now time.Time) (count int, wait bool, err error) {
+func (d *destructions) tooMany(
+	ctx context.Context, droplet *spawnv1.Droplet, now time.Time,
+) (count int, wait bool, err error) {
 	if meant, err := d.isMeant(ctx, droplet, now); err != nil || meant {
 		return 0, false, err
 	}
