@@ -45,14 +45,25 @@ func (i *Instances) ForDestroy(account, bot string) cloud.API {
 // ForCreate takes room for one look by name and one create together, so that an intent to create is stored only if the
 // request can be sent at once. The caller releases the Room, whatever came of it.
 func (i *Instances) ForCreate(account, bot string) (*Room, error) {
+	return i.forCreate(account, bot, 1)
+}
+
+func (i *Instances) forCreate(account, bot string, operations int) (*Room, error) {
 	const lookAndCreate = 2
 	permit, refusal := i.budget.Admit(Request{
-		Class: Act, Account: account, Bot: bot, Cost: lookAndCreate, Operates: true,
+		Class: Act, Account: account, Bot: bot, Cost: lookAndCreate, Operations: operations,
 	})
 	if refusal != nil {
 		return nil, throttled("creating instance", refusal)
 	}
 	return &Room{instances: i, permit: permit}, nil
+}
+
+// ForReplace takes the room that ForCreate will, and makes sure that destroying the machine there is now does not use up
+// what the bot may have in an hour: it would be left without one. The caller releases the Room at once.
+func (i *Instances) ForReplace(account, bot string) (*Room, error) {
+	const destroyAndCreate = 2
+	return i.forCreate(account, bot, destroyAndCreate)
 }
 
 // ForAct takes room for one action, so that an intent to act is stored only if the request can be sent at once. What
@@ -64,7 +75,7 @@ func (i *Instances) ForAct(account, bot string, action cloud.ActionType) (*Room,
 	case cloud.ActionShutdown, cloud.ActionPowerOff:
 		wanted.Class = Destroy
 	case cloud.ActionPowerOn, cloud.ActionResize:
-		wanted.Operates = true
+		wanted.Operations = 1
 	case cloud.ActionSnapshot, cloud.ActionRename:
 	}
 	permit, refusal := i.budget.Admit(wanted)
@@ -96,7 +107,7 @@ func (v *view) request(class Class, cost int) Request {
 // Create implements cloud.Instances.
 func (v *view) Create(ctx context.Context, request cloud.InstanceRequest) (cloud.Instance, error) {
 	wanted := v.request(Act, 1)
-	wanted.Operates = true
+	wanted.Operations = 1
 	created, err := spend(v, wanted, "creating instance", func() (cloud.Instance, error) {
 		created, err := v.instances.next.Create(ctx, request)
 		v.instances.made(v.bot, err)
