@@ -127,7 +127,7 @@ func TestABotIsNotGoneBeforeItsSnapshotIs(t *testing.T) {
 }
 
 func TestABotDeletedWhileItHibernatesOrIsRestoredLeavesNothing(t *testing.T) {
-	const moments = 8
+	const moments = 6
 	for _, state := range []spawnv1.BotDesiredState{spawnv1.BotHibernated, spawnv1.BotRunning} {
 		for after := range moments {
 			h := newHands(t)

@@ -39,7 +39,9 @@ func newDestructions(c client.Client) *destructions {
 
 // tooMany counts, for a Droplet that is about to be destroyed, those that go without a person's word, and says whether
 // it has to wait. A Droplet that goes with a person's word never does.
-func (d *destructions) tooMany(ctx context.Context, droplet *spawnv1.Droplet, now time.Time) (count int, wait bool, err error) {
+func (d *destructions) tooMany(
+	ctx context.Context, droplet *spawnv1.Droplet, now time.Time,
+) (count int, wait bool, err error) {
 	if meant, err := d.isMeant(ctx, droplet, now); err != nil || meant {
 		return 0, false, err
 	}
@@ -101,8 +103,8 @@ func (d *destructions) isMeant(ctx context.Context, droplet *spawnv1.Droplet, no
 		}
 		return false, fmt.Errorf("reading bot %s: %w", key, err)
 	}
-	redeploy := bot.Spec.RedeployAt
+	redeploy, created := bot.Spec.RedeployAt, droplet.CreatedAt()
 	return !bot.DeletionTimestamp.IsZero() || bot.Spec.DesiredState == spawnv1.BotHibernated ||
 		droplet.Spec.Snapshot == spawnv1.SwitchEnabled ||
-		redeploy != nil && !redeploy.After(now) && droplet.CreationTimestamp.Before(redeploy), nil
+		redeploy != nil && !redeploy.After(now) && created.Before(redeploy), nil
 }

@@ -45,7 +45,8 @@ func judgeDrift(s *scope) {
 	}
 }
 
-// underWayCondition is what is known, without a look at the instance, to be not as asked for: the snapshot and the size.
+// underWayCondition is what is known, without a look at the instance, to be not as asked for: the snapshot and the
+// size.
 func underWayCondition(droplet *spawnv1.Droplet, hindrance *trouble) *condition {
 	const asSpecified = spawnv1.AsSpecifiedCondition
 	var c condition

@@ -54,12 +54,8 @@ func (f *finalize) destroy(ctx context.Context, s *scope) (reconcile.Result, err
 	id := s.droplet.Status.InstanceID
 	instance, err := f.urgent(s.droplet).Get(ctx, id)
 	switch {
-	case cloud.IsNotFound(err) && s.droplet.Status.DestroyRequestedAt == nil && f.mayBeNewborn(s):
-		s.exists(status.Unknown, spawnv1.InstanceNotVisibleReason,
-			"DigitalOcean does not find instance %d, which may be too new to be seen; looking again", id)
-		return reconcile.Result{RequeueAfter: busyPause}, nil
 	case cloud.IsNotFound(err):
-		return f.confirm(ctx, s)
+		return f.notFound(ctx, s)
 	case err != nil:
 		return f.troubled(s, err)
 	case !f.owns(s.droplet, instance):
@@ -83,6 +79,17 @@ func (f *finalize) destroy(ctx context.Context, s *scope) (reconcile.Result, err
 	log.FromContext(ctx).Info("asked for the destruction of the instance", "instanceID", id, "again", asked != nil)
 	s.droplet.Status.DestroyRequestedAt = &metav1.Time{Time: s.now}
 	return reconcile.Result{RequeueAfter: goneCheck}, nil
+}
+
+// notFound takes an instance for gone, unless it may be too young to be seen.
+func (f *finalize) notFound(ctx context.Context, s *scope) (reconcile.Result, error) {
+	if s.droplet.Status.DestroyRequestedAt == nil && f.mayBeNewborn(s) {
+		s.exists(status.Unknown, spawnv1.InstanceNotVisibleReason,
+			"DigitalOcean does not find instance %d, which may be too new to be seen; looking again",
+			s.droplet.Status.InstanceID)
+		return reconcile.Result{RequeueAfter: busyPause}, nil
+	}
+	return f.confirm(ctx, s)
 }
 
 // mayGo makes an instance wait that must not be destroyed yet: too many go at once, or its snapshot is not there. wait

@@ -37,6 +37,12 @@ func (o *operations) follow(ctx context.Context, s *scope) (over bool, result re
 	case action.ID == 0:
 		return o.lookForAction(ctx, s)
 	}
+	return o.poll(ctx, s)
+}
+
+// poll looks at an action whose id is known.
+func (o *operations) poll(ctx context.Context, s *scope) (over bool, result reconcile.Result, err error) {
+	action := s.droplet.Status.Action
 	read, err := o.cloudFor(s.droplet).Action(ctx, s.droplet.Status.InstanceID, action.ID)
 	switch {
 	case cloud.IsNotFound(err):
@@ -71,8 +77,7 @@ func (o *operations) await(ctx context.Context, s *scope) (bool, reconcile.Resul
 			return false, result, err
 		}
 	}
-	next := nextOperation(s.droplet, *s.instance, s.now, o.grace)
-	if next == nil || string(next.Type) != action.Type {
+	if !o.isNext(s, action.Type) {
 		s.droplet.Status.Action = nil
 		return true, reconcile.Result{}, nil
 	}
@@ -80,6 +85,12 @@ func (o *operations) await(ctx context.Context, s *scope) (bool, reconcile.Resul
 		return false, reconcile.Result{RequeueAfter: wait}, nil
 	}
 	return true, reconcile.Result{}, nil
+}
+
+// isNext tells whether an operation of that type is what is still to be done.
+func (o *operations) isNext(s *scope, kind string) bool {
+	next := nextOperation(s.droplet, *s.instance, s.now, o.grace)
+	return next != nil && string(next.Type) == kind
 }
 
 // followShutdown looks at the instance, not at the action: that completes when the machine was told, not when it obeys.
@@ -113,14 +124,14 @@ func (o *operations) prove(ctx context.Context, s *scope) (bool, reconcile.Resul
 			s.droplet.Status.Action = nil
 			return true, reconcile.Result{}, nil
 		}
-	} else if next := nextOperation(s.droplet, *s.instance, s.now, o.grace); next == nil || string(next.Type) != action.Type {
+	} else if !o.isNext(s, action.Type) {
 		s.droplet.Status.Action = nil
 		return true, reconcile.Result{}, nil
 	}
 	if action.EmptyLooks++; action.EmptyLooks <= proofLooks {
 		return false, reconcile.Result{RequeueAfter: pollPower}, nil
 	}
-	pause := failed(action, s.now, firstFailurePause, lastFailurePause, "DigitalOcean says that it is done, and it is not")
+	pause := failed(action, s.now, "DigitalOcean says that it is done, and it is not")
 	return false, reconcile.Result{RequeueAfter: pause}, nil
 }
 
@@ -129,7 +140,7 @@ func (o *operations) errored(ctx context.Context, s *scope, read cloud.Action) r
 	action := s.droplet.Status.Action
 	message := fmt.Sprintf("DigitalOcean could not do it (action %d errored)", read.ID)
 	log.FromContext(ctx).Info("an action has failed", "action", action.Type, "actionID", read.ID)
-	pause := failed(action, s.now, firstFailurePause, lastFailurePause, message)
+	pause := failed(action, s.now, message)
 	if cloud.ActionType(action.Type) == cloud.ActionResize && action.Failures >= resizesTried {
 		o.refuseSize(s, fmt.Sprintf("DigitalOcean could not resize the machine, %d times in a row", resizesTried))
 		pause = soon
@@ -156,12 +167,10 @@ func (o *operations) lookForAction(ctx context.Context, s *scope) (bool, reconci
 		result, err := o.hindered(s, err)
 		return false, result, err
 	}
-	for _, candidate := range actions { // the newest first
-		if string(candidate.Type) == action.Type && candidate.StartedAt.After(action.StartedAt.Add(-clockSkew)) {
-			log.FromContext(ctx).Info("found the action of a lost reply", "action", action.Type, "actionID", candidate.ID)
-			action.ID, action.EmptyLooks = candidate.ID, 0
-			return false, reconcile.Result{RequeueAfter: soon}, nil
-		}
+	if id := begunBy(action, actions); id != 0 {
+		log.FromContext(ctx).Info("found the action of a lost reply", "action", action.Type, "actionID", id)
+		action.ID, action.EmptyLooks = id, 0
+		return false, reconcile.Result{RequeueAfter: soon}, nil
 	}
 	action.EmptyLooks++
 	if action.EmptyLooks >= enoughLooks && !s.now.Before(action.StartedAt.Add(window)) {
@@ -172,8 +181,18 @@ func (o *operations) lookForAction(ctx context.Context, s *scope) (bool, reconci
 	return false, reconcile.Result{RequeueAfter: max(lookFor(action, window, s.now), time.Second)}, nil
 }
 
-// doubtWindow is how long after a lost reply an action may still begin. A snapshot that is taken twice is paid twice, so
-// it is given as long as an instance; doing the others twice does no harm.
+// begunBy is the id of the newest action that can be the one that was asked for, 0 when there is none.
+func begunBy(wanted *spawnv1.InstanceAction, actions []cloud.Action) int64 {
+	for _, candidate := range actions { // the newest first
+		if string(candidate.Type) == wanted.Type && candidate.StartedAt.After(wanted.StartedAt.Add(-clockSkew)) {
+			return candidate.ID
+		}
+	}
+	return 0
+}
+
+// doubtWindow is how long after a lost reply an action may still begin. A snapshot that is taken twice is paid twice,
+// so it is given as long as an instance; doing the others twice does no harm.
 func (o *operations) doubtWindow(action *spawnv1.InstanceAction) time.Duration {
 	if cloud.ActionType(action.Type) == cloud.ActionSnapshot {
 		return o.settle

@@ -43,16 +43,6 @@ func (t *thawed) Reconcile(ctx context.Context, s *scope) (reconcile.Result, err
 	return reconcile.Result{RequeueAfter: trouble.wait}, nil
 }
 
-// isFreeze tells whether a reason is one for which the whole fleet is frozen.
-func isFreeze(reason string) bool {
-	switch reason {
-	case spawnv1.AccountMismatchReason, spawnv1.FleetUnacknowledgedReason, spawnv1.FleetOfAnotherClusterReason,
-		spawnv1.FleetRecordInvalidReason:
-		return true
-	}
-	return false
-}
-
 // everyDroplet wakes every Droplet when something changes that concerns the whole fleet.
 func everyDroplet(reader client.Reader, onChange func(hear func()) (stop func())) source.Source {
 	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {

@@ -27,9 +27,9 @@ type Market interface {
 	Check(ctx context.Context, shape catalogue.Shape) error
 }
 
-// operations is the step that changes an instance that exists into the one the spec asks for: its power, size, name and
-// tags, and the snapshot of it. The intent is stored before each request, and after a lost reply it looks before it asks
-// again.
+// operations is the step that changes an instance that exists into the one the spec asks for: its power, size, name
+// and tags, and the snapshot of it. The intent is stored before each request, and after a lost reply it looks before it
+// asks again.
 type operations struct {
 	*existence
 	market Market
@@ -47,12 +47,15 @@ func (o *operations) Reconcile(ctx context.Context, s *scope) (reconcile.Result,
 			return result, err
 		}
 	}
-	if s.instance == nil {
-		return reconcile.Result{}, nil // nothing was seen that could differ
+	if s.instance == nil || isAnothers(s.droplet, *s.instance, o.fleet) {
+		// Nothing was seen that could differ, or somebody took it away, which condition AsSpecified says.
+		return reconcile.Result{}, nil
 	}
-	if isAnothers(s.droplet, *s.instance, o.fleet) {
-		return reconcile.Result{}, nil // somebody took it away: condition AsSpecified says so
-	}
+	return o.mend(ctx, s)
+}
+
+// mend begins what has to be done to the instance that was seen.
+func (o *operations) mend(ctx context.Context, s *scope) (reconcile.Result, error) {
 	if result, done, err := o.repairTags(ctx, s); done {
 		return result, err
 	}
@@ -116,7 +119,8 @@ func intent(before *spawnv1.InstanceAction, next cloud.ActionRequest, now time.T
 	return begun
 }
 
-// mayAct is nil while this process leads and the intent is young: one that was paused wakes into another leader's world.
+// mayAct is nil while this process leads and the intent is young: one that was paused wakes into the world of another
+// leader.
 func (o *operations) mayAct(ctx context.Context, action *spawnv1.InstanceAction) error {
 	if err := o.leader.Held(ctx); err != nil {
 		return err
@@ -138,8 +142,10 @@ func (o *operations) refusedAction(
 		log.FromContext(ctx).Info("the reply to a request for an action was lost", "action", next.Type, "error", err.Error())
 		return reconcile.Result{RequeueAfter: max(lookFor(action, o.doubtWindow(action), s.now), soon)}, nil
 	case cloud.Busy:
-		pause := failed(action, s.now, firstBusyPause, lastBusyPause, "another action on the instance is under way")
-		return reconcile.Result{RequeueAfter: pause}, nil
+		// It is no failure of ours: somebody else is at work.
+		action.RetryAt = &metav1.Time{Time: s.now.Add(othersPause)}
+		action.Message = "another action on the instance is under way"
+		return reconcile.Result{RequeueAfter: othersPause}, nil
 	case cloud.Refused, cloud.Exhausted:
 		return o.declined(ctx, s, next, err)
 	case cloud.NotFound:
@@ -169,7 +175,7 @@ func (o *operations) declined(
 		return reconcile.Result{RequeueAfter: soon}, nil
 	}
 	action := s.droplet.Status.Action
-	pause := failed(action, s.now, firstFailurePause, lastFailurePause, "DigitalOcean: "+cloud.Message(refusal))
+	pause := failed(action, s.now, "DigitalOcean: "+cloud.Message(refusal))
 	return reconcile.Result{RequeueAfter: pause}, nil
 }
 
@@ -221,8 +227,7 @@ func (o *operations) hindered(s *scope, err error) (reconcile.Result, error) {
 func (o *operations) repairTags(ctx context.Context, s *scope) (result reconcile.Result, done bool, err error) {
 	missing := missingTags(s.droplet, *s.instance, o.fleet)
 	attempt := s.droplet.Status.Attempt
-	young := attempt != nil && s.now.Before(attempt.StartedAt.Add(o.settle))
-	if len(missing) == 0 || young || !s.droplet.DeletionTimestamp.IsZero() {
+	if len(missing) == 0 || attempt != nil && s.now.Before(attempt.StartedAt.Add(o.settle)) {
 		return reconcile.Result{}, false, nil
 	}
 	if !s.fresh {
@@ -236,13 +241,7 @@ func (o *operations) repairTags(ctx context.Context, s *scope) (result reconcile
 	}
 	api := o.cloud.For(accountOf(s.droplet), botOf(s.droplet))
 	for _, tag := range missing {
-		err := api.Tag(ctx, s.instance.ID, tag)
-		if cloud.IsNotFound(err) { // somebody has deleted the tag itself
-			if err = api.EnsureTag(ctx, tag); err == nil {
-				err = api.Tag(ctx, s.instance.ID, tag)
-			}
-		}
-		if err != nil {
+		if err := putBack(ctx, api, s.instance.ID, tag); err != nil {
 			result, err := o.hindered(s, err)
 			return result, true, err
 		}
@@ -250,6 +249,18 @@ func (o *operations) repairTags(ctx context.Context, s *scope) (result reconcile
 		s.instance.Tags = append(s.instance.Tags, tag)
 	}
 	return reconcile.Result{}, false, nil
+}
+
+// putBack puts a tag on an instance, and makes it anew if somebody has deleted the tag itself.
+func putBack(ctx context.Context, api cloud.API, id int64, tag string) error {
+	err := api.Tag(ctx, id, tag)
+	if !cloud.IsNotFound(err) {
+		return err
+	}
+	if err := api.EnsureTag(ctx, tag); err != nil {
+		return err
+	}
+	return api.Tag(ctx, id, tag)
 }
 
 // missingTags are the tags that the instance should bear and does not.

@@ -14,21 +14,28 @@ import (
 
 // nextOperation is what has to be done to an instance as it was just seen, nil when there is nothing. One thing is done
 // at a time, and what needs the machine off comes before it is powered on again. It is pure.
-func nextOperation(droplet *spawnv1.Droplet, instance cloud.Instance, now time.Time, grace time.Duration) *cloud.ActionRequest {
-	deleting := !droplet.DeletionTimestamp.IsZero()
+func nextOperation(
+	droplet *spawnv1.Droplet, instance cloud.Instance, now time.Time, grace time.Duration,
+) *cloud.ActionRequest {
 	switch {
-	case !deleting && instance.Name != droplet.Name:
+	case droplet.DeletionTimestamp.IsZero() && instance.Name != droplet.Name:
 		return &cloud.ActionRequest{Type: cloud.ActionRename, Name: droplet.Name}
-	case instance.State == cloud.StateActive && mustBeOff(droplet):
-		if wasShutDownInVain(droplet, now, grace) {
-			return &cloud.ActionRequest{Type: cloud.ActionPowerOff}
-		}
-		return &cloud.ActionRequest{Type: cloud.ActionShutdown}
-	case instance.State != cloud.StateOff:
+	case instance.State == cloud.StateOff:
+		return nextWhileOff(droplet)
+	case instance.State != cloud.StateActive || !mustBeOff(droplet):
 		return nil
+	case wasShutDownInVain(droplet, now, grace):
+		return &cloud.ActionRequest{Type: cloud.ActionPowerOff}
+	}
+	return &cloud.ActionRequest{Type: cloud.ActionShutdown}
+}
+
+// nextWhileOff is nextOperation for an instance that is off.
+func nextWhileOff(droplet *spawnv1.Droplet) *cloud.ActionRequest {
+	switch {
 	case isSnapshotDue(droplet):
 		return &cloud.ActionRequest{Type: cloud.ActionSnapshot}
-	case deleting:
+	case !droplet.DeletionTimestamp.IsZero():
 		return nil
 	case isResizeDue(droplet):
 		return &cloud.ActionRequest{Type: cloud.ActionResize, Size: droplet.Spec.Size}
@@ -96,7 +103,7 @@ func settleSize(droplet *spawnv1.Droplet, instance cloud.Instance) {
 	if instance.Size == droplet.Spec.Size {
 		recorded.Size = droplet.Spec.Size
 	}
-	if recorded.RefusedSize != nil && (recorded.RefusedSize.Size != droplet.Spec.Size || recorded.Size == droplet.Spec.Size) {
+	if !isSizeRefused(droplet) || recorded.Size == droplet.Spec.Size {
 		recorded.RefusedSize = nil
 	}
 }
@@ -104,15 +111,15 @@ func settleSize(droplet *spawnv1.Droplet, instance cloud.Instance) {
 // Waits between two tries at what DigitalOcean could not do, and between two tries while another action runs.
 const (
 	firstFailurePause, lastFailurePause = 30 * time.Second, 15 * time.Minute
-	firstBusyPause, lastBusyPause       = 5 * time.Second, time.Minute
+	othersPause                         = 10 * time.Second
 	// resizesTried is how often a resize may fail before the machine is powered on again as it was.
 	resizesTried = 3
 )
 
-// failed notes that the operation was not done, and when it is tried again.
-func failed(action *spawnv1.InstanceAction, now time.Time, first, last time.Duration, message string) time.Duration {
-	const doublings = 10 // far beyond any last pause
-	pause := min(first<<min(action.Failures, doublings), last)
+// failed notes that the operation could not be done, and when it is tried again.
+func failed(action *spawnv1.InstanceAction, now time.Time, message string) time.Duration {
+	const doublings = 10 // far beyond the last pause
+	pause := min(firstFailurePause<<min(action.Failures, doublings), lastFailurePause)
 	action.ID, action.EmptyLooks = 0, 0
 	action.Failures++
 	action.RetryAt = &metav1.Time{Time: now.Add(pause)}

@@ -149,9 +149,12 @@ func TestHIGH002_EveryStateOfAMachineIsHandled(t *testing.T) {
 		"on already":  {change: func(w *world) { w.wish(off); w.wish(on) }},
 		"off in the console": {change: func(w *world) { must(w.t, w.Cloud.SetState(id(w), "off")); w.Pass() },
 			ends: func(w *world) bool { return w.state() == "active" && settled(w) }, want: []string{"power_on"}},
-		"locked while busy":     {options: func(o *dosim.Options) { o.LockBusy = true }, change: func(w *world) { w.wish(off) }, want: []string{"shutdown"}},
-		"off with a lag":        {options: func(o *dosim.Options) { o.OffLag = 20 * time.Second }, change: func(w *world) { w.wish(off) }, want: []string{"shutdown"}},
-		"another's action runs": {change: func(w *world) { w.foreign(`{"type":"enable_ipv6"}`); w.wish(off) }, want: []string{"enable_ipv6", "shutdown"}},
+		"locked while busy": {options: func(o *dosim.Options) { o.LockBusy = true },
+			change: func(w *world) { w.wish(off) }, want: []string{"shutdown"}},
+		"off with a lag": {options: func(o *dosim.Options) { o.OffLag = 20 * time.Second },
+			change: func(w *world) { w.wish(off) }, want: []string{"shutdown"}},
+		"another's action runs": {change: func(w *world) { w.foreign(`{"type":"enable_ipv6"}`); w.wish(off) },
+			want: []string{"enable_ipv6", "shutdown"}},
 		"the shutdown errors": {change: func(w *world) {
 			w.fault(http.MethodPost, actions, dosim.Fault{Kind: dosim.FaultErrored})
 			w.wish(off)
@@ -170,7 +173,8 @@ func TestHIGH002_EveryStateOfAMachineIsHandled(t *testing.T) {
 			_, err := w.reconcile()
 			must(w.t, err)
 			must(w.t, w.Cloud.DestroyInstance(id(w)))
-		}, ends: func(w *world) bool { return existsReason(w.droplet()) == spawnv1.InstanceLostReason }, want: []string{"shutdown!"}},
+		}, ends: func(w *world) bool { return existsReason(w.droplet()) == spawnv1.InstanceLostReason },
+			want: []string{"shutdown!"}},
 		"archived": {change: func(w *world) { must(w.t, w.Cloud.SetState(id(w), "archive")); w.Pass() },
 			ends: func(w *world) bool {
 				return w.droplet().Status.State == "archive" && !w.IsReady(w.droplet())
@@ -380,7 +384,8 @@ func TestASnapshotThatFailsKeepsTheMachineUntilThePolicyIsAnother(t *testing.T) 
 	w.deleteDroplet()
 	w.drive("the failure is told", func() bool { return existsReason(w.droplet()) == spawnv1.SnapshotFailedReason })
 	w.wantClass(spawnv1.StalledCondition)
-	w.WantCondition(w.droplet(), spawnv1.ReadyCondition, metav1.ConditionFalse, spawnv1.SnapshotFailedReason, "next try at")
+	w.WantCondition(w.droplet(), spawnv1.ReadyCondition, metav1.ConditionFalse, spawnv1.SnapshotFailedReason,
+		"next try at")
 	began := w.Clock.Now()
 	w.drive("an hour has passed", func() bool { return w.Clock.Since(began) > time.Hour })
 	if len(w.Live("scout")) != 1 {
@@ -457,9 +462,11 @@ func TestWhateverBreaksDuringAnOperationItIsDoneOnce(t *testing.T) {
 		want   []string
 		verify func(*world)
 	}{
-		"pause":  {begin: func(w *world) { w.wish(off) }, finish: (*world).driveToSettled, want: []string{"shutdown"}},
-		"resume": {begin: func(w *world) { w.wish(off); w.driveToSettled(); w.wish(on) }, finish: (*world).driveToSettled, want: []string{"shutdown", "power_on"}},
-		"resize": {begin: func(w *world) { w.wish(off); w.driveToSettled(); w.wish(bigger) }, finish: (*world).driveToSettled, want: []string{"shutdown", "resize"}},
+		"pause": {begin: func(w *world) { w.wish(off) }, finish: (*world).driveToSettled, want: []string{"shutdown"}},
+		"resume": {begin: func(w *world) { w.wish(off); w.driveToSettled(); w.wish(on) },
+			finish: (*world).driveToSettled, want: []string{"shutdown", "power_on"}},
+		"resize": {begin: func(w *world) { w.wish(off); w.driveToSettled(); w.wish(bigger) },
+			finish: (*world).driveToSettled, want: []string{"shutdown", "resize"}},
 		"snapshot": {begin: func(w *world) { w.wish(off); w.driveToSettled(); w.wish(copied) },
 			finish: func(w *world) { w.drive("there is a snapshot", func() bool { return hasSnapshot(w) && settled(w) }) },
 			want:   []string{"shutdown", "snapshot"},
@@ -478,12 +485,9 @@ func TestWhateverBreaksDuringAnOperationItIsDoneOnce(t *testing.T) {
 				return w
 			}
 			sweepActs(t, begin, test.finish, func(w *world) {
-				got := w.asked()
-				if slices.Contains(test.want, "shutdown") && name == "pause" && slices.Equal(got, []string{"shutdown", "power_off"}) ||
-					name == "pause" && slices.Equal(got, []string{"power_off"}) {
-					got = test.want // a shutdown whose reply was lost is followed by a power cut at worst
-				}
-				if !slices.Equal(got, test.want) {
+				if got := w.asked(); name == "pause" && slices.Equal(got, []string{"power_off"}) {
+					w.t.Logf("the shutdown that never arrived was followed by a power cut")
+				} else if !slices.Equal(got, test.want) {
 					w.t.Errorf("the actions were %v, want %v\n%s", got, test.want, w.Describe())
 				}
 				w.wantOne()

@@ -6,6 +6,7 @@ package droplet
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -42,13 +43,21 @@ func runningCondition(droplet *spawnv1.Droplet, hindrance *trouble) condition {
 	case state != cloud.StateActive && state != cloud.StateOff:
 		return status.False(running, spawnv1.PowerDiffersReason,
 			"the instance is in state %s, which no power action mends; look after it in DigitalOcean", state)
+	}
+	return changingPower(droplet, hindrance)
+}
+
+// changingPower says how it comes along that an instance is powered on or off.
+func changingPower(droplet *spawnv1.Droplet, hindrance *trouble) condition {
+	const running = spawnv1.RunningCondition
+	switch {
 	case hindrance != nil:
 		return status.False(running, hindrance.reason, "%s", hindrance.message)
 	case hasFailed(droplet, cloud.ActionPowerOn, cloud.ActionPowerOff, cloud.ActionShutdown):
 		action := droplet.Status.Action
 		return status.False(running, spawnv1.PowerFailedReason, "%s of instance %d: %s; next try at %s",
 			action.Type, droplet.Status.InstanceID, action.Message, clockTime(action.RetryAt.Time))
-	case want == spawnv1.PowerOff:
+	case droplet.Spec.PowerState == spawnv1.PowerOff:
 		return status.False(running, spawnv1.PoweringOffReason, "%s", poweringOff(droplet))
 	case isResizeDue(droplet):
 		return status.False(running, spawnv1.ResizingReason, "the instance is off, to be made a %s", droplet.Spec.Size)
@@ -68,13 +77,6 @@ func poweringOff(droplet *spawnv1.Droplet) string {
 // hasFailed tells whether the last operation was one of these types, failed, and waits for its next try.
 func hasFailed(droplet *spawnv1.Droplet, types ...cloud.ActionType) bool {
 	action := droplet.Status.Action
-	if action == nil || action.RetryAt == nil {
-		return false
-	}
-	for _, t := range types {
-		if string(t) == action.Type {
-			return true
-		}
-	}
-	return false
+	return action != nil && action.RetryAt != nil && action.Failures > 0 &&
+		slices.Contains(types, cloud.ActionType(action.Type))
 }

@@ -12,8 +12,8 @@ import (
 const passLag = 5 * time.Second
 
 // sightings remember when each instance was last seen by asking for it, so that an older pass over the fleet does not
-// overwrite what is known: a machine that was just powered off is still on in it. They are lost with the process, and so
-// are its passes.
+// overwrite what is known: a machine that was just powered off is still on in it. They are lost with the process, and
+// so are its passes.
 type sightings struct {
 	mu   sync.Mutex
 	seen map[int64]time.Time

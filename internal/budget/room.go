@@ -9,41 +9,6 @@ import (
 	"github.com/cedros-io/open-spawn/internal/cloud"
 )
 
-// ForCreate takes room for one look by name and one create together, so that an intent to create is stored only if the
-// request can be sent at once. The caller releases the Room, whatever came of it.
-func (i *Instances) ForCreate(account, bot string) (*Room, error) {
-	const lookAndCreate = 2
-	permit, refusal := i.budget.Admit(Request{
-		Class: Act, Account: account, Bot: bot, Cost: lookAndCreate, Operates: true,
-	})
-	if refusal != nil {
-		return nil, throttled("creating instance", refusal)
-	}
-	return &Room{instances: i, permit: permit}, nil
-}
-
-// ForAct takes room for one action, so that an intent to act is stored only if the request can be sent at once. What
-// stops a machine goes first: it ends trades and costs. Of what counts as an operation of the bot, only what starts a
-// machine is held up for it: one that is half stopped still costs. The caller releases the Room, whatever came of it.
-func (i *Instances) ForAct(account, bot string, action cloud.ActionType) (*Room, error) {
-	return i.forAct(Request{Class: Act, Account: account, Bot: bot, Cost: 1}, action)
-}
-
-func (i *Instances) forAct(wanted Request, action cloud.ActionType) (*Room, error) {
-	switch action {
-	case cloud.ActionShutdown, cloud.ActionPowerOff:
-		wanted.Class = Destroy
-	case cloud.ActionPowerOn, cloud.ActionResize:
-		wanted.Operates = true
-	case cloud.ActionSnapshot, cloud.ActionRename:
-	}
-	permit, refusal := i.budget.Admit(wanted)
-	if refusal != nil {
-		return nil, throttled("acting on instance", refusal)
-	}
-	return &Room{instances: i, permit: permit}, nil
-}
-
 // Room is room for the calls that it was taken for.
 type Room struct {
 	instances *Instances
@@ -84,10 +49,3 @@ func (r *Room) Act(ctx context.Context, id int64, request cloud.ActionRequest) (
 
 // Release gives back the room that was not used.
 func (r *Room) Release() { r.permit.Cancel() }
-
-// made counts that a machine was made or acted on, unless it is certain that it was not.
-func (i *Instances) made(bot string, err error) {
-	if !cloud.IsDefinite(err) {
-		i.budget.operated(bot, 0)
-	}
-}

@@ -56,8 +56,8 @@ func newElection(o Options) (election, error) {
 	return e, nil
 }
 
-// settle makes sure that the lease and the fleet record have a namespace to be in, so that a manager run by hand, outside
-// its installation, works instead of failing over and over. Whether there is one shows without the right to read
+// settle makes sure that the lease and the fleet record have a namespace to be in, so that a manager run by hand,
+// outside its installation, works instead of failing over and over. Whether there is one shows without the right to read
 // namespaces.
 func (e election) settle(ctx context.Context, config *rest.Config) error {
 	api, err := client.New(config, client.Options{Scheme: Scheme()})

@@ -27,7 +27,7 @@ type connection struct {
 	cloud *budget.Instances
 }
 
-// connect connects to DigitalOcean through the fleet's guard, which starts with the controllers, and through the budget.
+// connect connects to DigitalOcean through the fleet's guard, which starts with the controllers, and the budget.
 func connect(ctx context.Context, mgr ctrl.Manager, o Options) (connection, error) {
 	token, err := tokenfile.Open(o.Settings.DigitalOceanTokenFile, o.Clock)
 	if err != nil {

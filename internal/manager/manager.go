@@ -55,14 +55,6 @@ type Options struct {
 	Embedded bool
 }
 
-// registerer is where metrics go; nil means nowhere.
-func (o Options) registerer() prometheus.Registerer {
-	if o.Embedded {
-		return nil
-	}
-	return metrics.Registry
-}
-
 // Scheme knows every kind that the manager reads or writes.
 func Scheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()

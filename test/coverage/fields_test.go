@@ -38,7 +38,6 @@ var later = []string{
 	"bot.status.lastHeartbeatTime",
 	"bot.status.openclawVersion",
 	"droplet.spec.userDataSecretName",
-	"droplet.status.action",
 }
 
 // TestMED001_EveryFieldOfTheAPIHasCodeBehindIt: what a user can set must be read, and what a user can see must be
