@@ -59,8 +59,8 @@ func (i *Instances) forCreate(account, bot string, operations int) (*Room, error
 	return &Room{instances: i, permit: permit}, nil
 }
 
-// ForReplace takes the room that ForCreate will, and makes sure that destroying the machine there is now does not use up
-// what the bot may have in an hour: it would be left without one. The caller releases the Room at once.
+// ForReplace takes the room that ForCreate will, and makes sure that destroying the machine there is now does not use
+// up what the bot may have in an hour: it would be left without one. The caller releases the Room at once.
 func (i *Instances) ForReplace(account, bot string) (*Room, error) {
 	const destroyAndCreate = 2
 	return i.forCreate(account, bot, destroyAndCreate)
