@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/catalogue"
 	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/status"
@@ -83,7 +84,7 @@ func (o *operations) begin(ctx context.Context, s *scope) (reconcile.Result, err
 		s.droplet.Status.Action = nil
 		return reconcile.Result{}, nil
 	}
-	room, err := o.cloud.ForAct(accountOf(s.droplet), botOf(s.droplet), next.Type)
+	room, err := o.roomFor(s.droplet, next.Type)
 	if err != nil {
 		return o.hindered(s, err)
 	}
@@ -107,6 +108,14 @@ func (o *operations) begin(ctx context.Context, s *scope) (reconcile.Result, err
 	log.FromContext(ctx).Info("asked for an action", "action", next.Type, "instanceID", s.droplet.Status.InstanceID)
 	s.droplet.Status.Action.ID = begun.ID
 	return reconcile.Result{RequeueAfter: o.pollOf(s.droplet.Status.Action, s.now)}, s.save(context.WithoutCancel(ctx))
+}
+
+// roomFor is room for an action in the budget.
+func (o *operations) roomFor(droplet *spawnv1.Droplet, action cloud.ActionType) (*budget.Room, error) {
+	if !droplet.DeletionTimestamp.IsZero() {
+		return o.cloud.ForLastAct(accountOf(droplet), botOf(droplet), action)
+	}
+	return o.cloud.ForAct(accountOf(droplet), botOf(droplet), action)
 }
 
 // intent is the record of an operation that is about to be asked for. One that failed before keeps its count.
