@@ -24,6 +24,8 @@ const (
 	// stateDelay is how long a simulated droplet is new. DigitalOcean takes half a minute; the difference is a wait
 	// that costs us nothing, and would hide what does.
 	stateDelay = time.Second
+	// unlimited is how many calls the manager may make in a minute, where the simulator has no limit.
+	unlimited = 1_000_000
 	// logTail is how many lines of the manager's log explain a failure.
 	logTail = 30
 )
@@ -74,7 +76,7 @@ func startStage(ctx context.Context, dir string) (*stage, error) {
 		Binary: filepath.Join(bin, "manager"), Log: filepath.Join(logs, "manager.log"), Cluster: s.plane,
 		Token: localrun.SimulatorToken, TokenFile: filepath.Join(dir, "token"), CloudURL: s.simulator.URL,
 		// The simulator has no limit, and what is measured is the manager's own speed.
-		Flags: []string{"--digitalocean-calls-per-minute=1000000"},
+		Flags: []string{fmt.Sprintf("--digitalocean-calls-per-minute=%d", unlimited)},
 	})
 	return s, err
 }
