@@ -90,6 +90,9 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Freeze: o.Freeze, Firewall: o.Firewall, Leader: o.Leader, Recorder: mgr.GetEventRecorder("droplet"),
 		Fleet: o.Fleet, SettleWindow: o.SettleWindow, Market: o.Market, ShutdownGrace: o.ShutdownGrace,
 	})
+	if err := o.Metrics.Register(droplets); err != nil {
+		return fmt.Errorf("registering the metrics of the droplet controller: %w", err)
+	}
 	if err := droplets.Register(mgr, o.Inventory); err != nil {
 		return fmt.Errorf("adding the droplet controller: %w", err)
 	}

@@ -47,10 +47,6 @@ const (
 	InstanceNotOursReason = "InstanceNotOurs"
 )
 
-// InstanceAbandonedReason is that of the event which says that a Droplet was let go although nobody knows whether its
-// instance is gone, because an administrator has asked for it.
-const InstanceAbandonedReason = "InstanceAbandoned"
-
 // RunningCondition is True when the instance's power matches spec.powerState.
 const RunningCondition = "Running"
 

@@ -4,6 +4,8 @@
 package v1alpha1
 
 import (
+	"time"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -231,6 +233,15 @@ type DropletList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
 	Items           []Droplet `json:"items"`
+}
+
+// CreatedAt is when the Droplet was created: by the clock that spec.redeployAt of its Bot is compared with, when the
+// annotation says so, else by the API server's.
+func (d *Droplet) CreatedAt() metav1.Time {
+	if at, err := time.Parse(time.RFC3339, d.Annotations[CreatedAtAnnotation]); err == nil {
+		return metav1.NewTime(at.Local()) // as a status is read
+	}
+	return d.CreationTimestamp
 }
 
 // GetConditions returns the droplet's conditions.

@@ -138,15 +138,15 @@ func TestADropletIsLeftToABotThatMayBeRestored(t *testing.T) {
 
 func TestACreationIsCountedByOurClock(t *testing.T) {
 	droplet := &spawnv1.Droplet{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: *at(-time.Hour)}}
-	if got := createdAt(droplet); !got.Equal(at(-time.Hour)) {
+	if got := droplet.CreatedAt(); !got.Equal(at(-time.Hour)) {
 		t.Errorf("created at %s, want as the API server says", got)
 	}
 	droplet.Annotations = map[string]string{spawnv1.CreatedAtAnnotation: noon.Format(time.RFC3339)}
-	if got := createdAt(droplet); !got.Equal(at(0)) {
+	if got := droplet.CreatedAt(); !got.Equal(at(0)) {
 		t.Errorf("created at %s, want as we have said", got)
 	}
 	droplet.Annotations[spawnv1.CreatedAtAnnotation] = "yesterday"
-	if got := createdAt(droplet); !got.Equal(at(-time.Hour)) {
+	if got := droplet.CreatedAt(); !got.Equal(at(-time.Hour)) {
 		t.Errorf("created at %s, want as the API server says", got)
 	}
 }

@@ -104,14 +104,6 @@ func newDroplet(bot *spawnv1.Bot, snapshot int64, now time.Time) *spawnv1.Drople
 	return droplet
 }
 
-// createdAt is when a Droplet was created, by our clock when it says so.
-func createdAt(droplet *spawnv1.Droplet) metav1.Time {
-	if at, err := time.Parse(time.RFC3339, droplet.Annotations[spawnv1.CreatedAtAnnotation]); err == nil {
-		return metav1.NewTime(at.Local()) // as a status is read
-	}
-	return droplet.CreationTimestamp
-}
-
 // change writes an edit of what of a Droplet's spec may change, if it changes anything.
 func change(ctx context.Context, c client.Client, droplet *spawnv1.Droplet, edit func(*spawnv1.DropletSpec)) error {
 	before := droplet.DeepCopy()

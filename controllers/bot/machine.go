@@ -88,7 +88,7 @@ func (m *machine) lookAfter(ctx context.Context, s *scope) (reconcile.Result, er
 
 // standsAlone notes that the machine of the Droplet is the Bot's last: no other is restored in its place.
 func standsAlone(bot *spawnv1.Bot, droplet *spawnv1.Droplet) {
-	created := createdAt(droplet)
+	created := droplet.CreatedAt()
 	bot.Status.SnapshotID, bot.Status.MachineCreatedAt = 0, &created
 }
 
@@ -102,7 +102,7 @@ func (m *machine) keep(ctx context.Context, s *scope) (reconcile.Result, error) 
 		}
 	}
 	wait := redeployIn(bot, s.now)
-	if redeployDue(bot, createdAt(droplet), s.now) {
+	if redeployDue(bot, droplet.CreatedAt(), s.now) {
 		if s.hindrance, wait = m.redeploy.hindrance(ctx, bot, s.now); wait == 0 {
 			s.set(replacing(droplet))
 			return reconcile.Result{}, discardUnkept(ctx, m.client, droplet)

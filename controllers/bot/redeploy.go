@@ -73,7 +73,7 @@ func (r *redeploy) hindrance(ctx context.Context, bot *spawnv1.Bot, now time.Tim
 	if err := r.fleet.Failing(); err != nil {
 		return hinders(err, now)
 	}
-	room, err := r.cloud.ForCreate(bot.Spec.AccountRef.Name, budgetName(bot))
+	room, err := r.cloud.ForReplace(bot.Spec.AccountRef.Name, budgetName(bot))
 	if err != nil {
 		return hinders(err, now)
 	}

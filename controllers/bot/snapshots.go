@@ -31,8 +31,8 @@ type Cloud interface {
 	For(account, bot string) cloud.API
 	// ForDestroy is the cloud for what ends costs.
 	ForDestroy(account, bot string) cloud.API
-	// ForCreate is room for a create, or the error that says when there is some.
-	ForCreate(account, bot string) (*budget.Room, error)
+	// ForReplace is room for another machine in the place of one, or the error that says when there is some.
+	ForReplace(account, bot string) (*budget.Room, error)
 }
 
 // snapshots finds and destroys the snapshots of a bot. They are known by their names, which bear the bot's, so they are

@@ -103,8 +103,8 @@ func (d *destructions) isMeant(ctx context.Context, droplet *spawnv1.Droplet, no
 		}
 		return false, fmt.Errorf("reading bot %s: %w", key, err)
 	}
-	redeploy := bot.Spec.RedeployAt
+	redeploy, created := bot.Spec.RedeployAt, droplet.CreatedAt()
 	return !bot.DeletionTimestamp.IsZero() || bot.Spec.DesiredState == spawnv1.BotHibernated ||
 		droplet.Spec.Snapshot == spawnv1.SwitchEnabled ||
-		redeploy != nil && !redeploy.After(now) && droplet.CreationTimestamp.Before(redeploy), nil
+		redeploy != nil && !redeploy.After(now) && created.Before(redeploy), nil
 }

@@ -60,8 +60,8 @@ func (e *existence) observe(ctx context.Context, s *scope) (reconcile.Result, er
 
 // fromPass reads the instance from the last pass over the fleet. It is false when the pass should have shown it and did
 // not, while the instance boots, unless the pass has seen it booted, and when nobody has looked since the spec changed.
-// What is recorded stands when there is no pass yet, or one from before what is recorded: an instance that has booted is
-// never new again.
+// What is recorded stands when there is no pass yet, or one from before what is recorded: an instance that has booted
+// is never new again.
 func (e *existence) fromPass(s *scope) bool {
 	pass, ok := e.inventory.Latest()
 	if ok && !e.sightings.outdates(s.droplet.Status.InstanceID, pass.StartedAt) {

@@ -14,9 +14,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/catalogue"
 	"github.com/cedros-io/open-spawn/internal/cloud"
-	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
@@ -84,7 +84,7 @@ func (o *operations) begin(ctx context.Context, s *scope) (reconcile.Result, err
 		s.droplet.Status.Action = nil
 		return reconcile.Result{}, nil
 	}
-	room, err := o.cloud.ForAct(accountOf(s.droplet), botOf(s.droplet), next.Type)
+	room, err := o.roomFor(s.droplet, next.Type)
 	if err != nil {
 		return o.hindered(s, err)
 	}
@@ -108,6 +108,14 @@ func (o *operations) begin(ctx context.Context, s *scope) (reconcile.Result, err
 	log.FromContext(ctx).Info("asked for an action", "action", next.Type, "instanceID", s.droplet.Status.InstanceID)
 	s.droplet.Status.Action.ID = begun.ID
 	return reconcile.Result{RequeueAfter: o.pollOf(s.droplet.Status.Action, s.now)}, s.save(context.WithoutCancel(ctx))
+}
+
+// roomFor is room for an action in the budget.
+func (o *operations) roomFor(droplet *spawnv1.Droplet, action cloud.ActionType) (*budget.Room, error) {
+	if !droplet.DeletionTimestamp.IsZero() {
+		return o.cloud.ForLastAct(accountOf(droplet), botOf(droplet), action)
+	}
+	return o.cloud.ForAct(accountOf(droplet), botOf(droplet), action)
 }
 
 // intent is the record of an operation that is about to be asked for. One that failed before keeps its count.
@@ -220,64 +228,6 @@ func (o *operations) hindered(s *scope, err error) (reconcile.Result, error) {
 		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: max(t.wait, soon)}, nil
-}
-
-// repairTags puts back a tag that somebody has taken off the instance. Tags come after creation, so a young instance is
-// given the time to get them. done tells that the reconcile ends with it.
-func (o *operations) repairTags(ctx context.Context, s *scope) (result reconcile.Result, done bool, err error) {
-	missing := missingTags(s.droplet, *s.instance, o.fleet)
-	attempt := s.droplet.Status.Attempt
-	if len(missing) == 0 || attempt != nil && s.now.Before(attempt.StartedAt.Add(o.settle)) {
-		return reconcile.Result{}, false, nil
-	}
-	if !s.fresh {
-		over, result, err := o.lookAgain(ctx, s)
-		if !over {
-			return result, true, err
-		}
-		if missing = missingTags(s.droplet, *s.instance, o.fleet); len(missing) == 0 {
-			return reconcile.Result{}, false, nil
-		}
-	}
-	api := o.cloud.For(accountOf(s.droplet), botOf(s.droplet))
-	for _, tag := range missing {
-		if err := putBack(ctx, api, s.instance.ID, tag); err != nil {
-			result, err := o.hindered(s, err)
-			return result, true, err
-		}
-		log.FromContext(ctx).Info("put a tag back", "tag", tag, "instanceID", s.instance.ID)
-		s.instance.Tags = append(s.instance.Tags, tag)
-	}
-	return reconcile.Result{}, false, nil
-}
-
-// putBack puts a tag on an instance, and makes it anew if somebody has deleted the tag itself.
-func putBack(ctx context.Context, api cloud.API, id int64, tag string) error {
-	err := api.Tag(ctx, id, tag)
-	if !cloud.IsNotFound(err) {
-		return err
-	}
-	if err := api.EnsureTag(ctx, tag); err != nil {
-		return err
-	}
-	return api.Tag(ctx, id, tag)
-}
-
-// missingTags are the tags that the instance should bear and does not.
-func missingTags(droplet *spawnv1.Droplet, instance cloud.Instance, fleet string) []string {
-	var missing []string
-	for _, tag := range identity.Tags(fleet, droplet.Spec.Tags) {
-		if !instance.HasTag(tag) {
-			missing = append(missing, tag)
-		}
-	}
-	return missing
-}
-
-// isAnothers tells whether neither the name nor the fleet's tag says that the instance is the Droplet's: somebody has
-// made it something else, and it is left alone.
-func isAnothers(droplet *spawnv1.Droplet, instance cloud.Instance, fleet string) bool {
-	return instance.Name != droplet.Name && !instance.HasTag(identity.FleetTag(fleet))
 }
 
 // checkSize asks the catalogue about a size before the machine is stopped for it.

@@ -71,9 +71,9 @@ type Request struct {
 	Account, Bot string
 	// Cost is how many calls it takes, at least 1.
 	Cost int
-	// Operates tells that it makes a machine, starts it or changes its size. Of that a bot may have so much in an hour
-	// while it is at others' expense.
-	Operates bool
+	// Operations counts how often it makes a machine, starts it, changes its size or destroys it. Of that a bot may have
+	// so much in an hour while it is at others' expense; a request with none is not held up for it.
+	Operations int
 }
 
 func (r Request) owner() owner { return owner{r.Account, r.Bot} }

@@ -45,9 +45,13 @@ func (i *Instances) ForDestroy(account, bot string) cloud.API {
 // ForCreate takes room for one look by name and one create together, so that an intent to create is stored only if the
 // request can be sent at once. The caller releases the Room, whatever came of it.
 func (i *Instances) ForCreate(account, bot string) (*Room, error) {
+	return i.forCreate(account, bot, 1)
+}
+
+func (i *Instances) forCreate(account, bot string, operations int) (*Room, error) {
 	const lookAndCreate = 2
 	permit, refusal := i.budget.Admit(Request{
-		Class: Act, Account: account, Bot: bot, Cost: lookAndCreate, Operates: true,
+		Class: Act, Account: account, Bot: bot, Cost: lookAndCreate, Operations: operations,
 	})
 	if refusal != nil {
 		return nil, throttled("creating instance", refusal)
@@ -55,16 +59,34 @@ func (i *Instances) ForCreate(account, bot string) (*Room, error) {
 	return &Room{instances: i, permit: permit}, nil
 }
 
+// ForReplace takes the room that ForCreate will, and makes sure that destroying the machine there is now does not use
+// up what the bot may have in an hour: it would be left without one. The caller releases the Room at once.
+func (i *Instances) ForReplace(account, bot string) (*Room, error) {
+	const destroyAndCreate = 2
+	return i.forCreate(account, bot, destroyAndCreate)
+}
+
 // ForAct takes room for one action, so that an intent to act is stored only if the request can be sent at once. What
 // stops a machine goes first: it ends trades and costs. Of what counts as an operation of the bot, only what starts a
 // machine is held up for it: one that is half stopped still costs. The caller releases the Room, whatever came of it.
 func (i *Instances) ForAct(account, bot string, action cloud.ActionType) (*Room, error) {
-	wanted := Request{Class: Act, Account: account, Bot: bot, Cost: 1}
+	return i.forAct(account, bot, action, Act)
+}
+
+// ForLastAct is ForAct for a machine that is about to be destroyed: the sooner its snapshot is there, the sooner it goes.
+func (i *Instances) ForLastAct(account, bot string, action cloud.ActionType) (*Room, error) {
+	return i.forAct(account, bot, action, Destroy)
+}
+
+func (i *Instances) forAct(account, bot string, action cloud.ActionType, class Class) (*Room, error) {
+	wanted := Request{Class: class, Account: account, Bot: bot, Cost: 1}
 	switch action {
 	case cloud.ActionShutdown, cloud.ActionPowerOff:
 		wanted.Class = Destroy
 	case cloud.ActionPowerOn, cloud.ActionResize:
-		wanted.Operates = true
+		if class == Act {
+			wanted.Operations = 1
+		}
 	case cloud.ActionSnapshot, cloud.ActionRename:
 	}
 	permit, refusal := i.budget.Admit(wanted)
@@ -96,7 +118,7 @@ func (v *view) request(class Class, cost int) Request {
 // Create implements cloud.Instances.
 func (v *view) Create(ctx context.Context, request cloud.InstanceRequest) (cloud.Instance, error) {
 	wanted := v.request(Act, 1)
-	wanted.Operates = true
+	wanted.Operations = 1
 	created, err := spend(v, wanted, "creating instance", func() (cloud.Instance, error) {
 		created, err := v.instances.next.Create(ctx, request)
 		v.instances.made(v.bot, err)
@@ -154,7 +176,7 @@ func (v *view) List(ctx context.Context) ([]cloud.Instance, error) {
 
 // Act implements cloud.Actions.
 func (v *view) Act(ctx context.Context, id int64, request cloud.ActionRequest) (cloud.Action, error) {
-	room, err := v.instances.ForAct(v.account, v.bot, request.Type)
+	room, err := v.instances.forAct(v.account, v.bot, request.Type, v.act)
 	if err != nil {
 		return cloud.Action{}, err
 	}

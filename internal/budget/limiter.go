@@ -81,10 +81,10 @@ func (l *limiter) unfair(r Request, now time.Time) *Refusal {
 // botOpens is when a bot that has had its share of operations may go on at the expense of others: of those who wait,
 // who may be served soon, or of those who will come, while the hour is half gone.
 func (l *limiter) botOpens(r Request, now time.Time) time.Time {
-	if !r.Operates {
+	if r.Operations == 0 {
 		return now
 	}
-	at := l.shares.botOpens(r.Bot, now)
+	at := l.shares.botOpens(r.Bot, r.Operations, now)
 	switch {
 	case l.lines[Act].anotherWaits(r.owner()), l.lines[Read].anotherWaits(r.owner()):
 		return earliest(at, now.Add(sharePause))

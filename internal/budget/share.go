@@ -81,12 +81,12 @@ func (s *shares) operated(bot string, id int64, now time.Time) {
 }
 
 // botOpens is when the bot has had less than its share of operations. A machine may always be stopped and destroyed.
-func (s *shares) botOpens(bot string, now time.Time) time.Time {
+func (s *shares) botOpens(bot string, need int, now time.Time) time.Time {
 	o, ok := s.bots[bot]
 	if !ok {
 		return now
 	}
-	return opens(now, time.Hour, botOperations, 1, func(at time.Time) int { return botOperations - o.count(at) })
+	return opens(now, time.Hour, botOperations, need, func(at time.Time) int { return botOperations - o.count(at) })
 }
 
 // sweep forgets who has spent nothing for an hour.

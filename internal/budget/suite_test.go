@@ -47,7 +47,7 @@ func (b *bench) told(remaining int) {
 }
 
 func act(account, bot string) Request {
-	return Request{Class: Act, Account: account, Bot: bot, Cost: 2, Operates: true}
+	return Request{Class: Act, Account: account, Bot: bot, Cost: 2, Operations: 1}
 }
 
 // call asks once, and reports success; it returns why not and how long to wait.

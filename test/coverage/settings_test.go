@@ -18,6 +18,7 @@ import (
 
 	"github.com/cedros-io/open-spawn/controllers/account"
 	"github.com/cedros-io/open-spawn/controllers/bot"
+	"github.com/cedros-io/open-spawn/controllers/droplet"
 	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
@@ -161,6 +162,7 @@ func registeredMetrics(t *testing.T) map[string]bool {
 	for _, collector := range []prometheus.Collector{
 		budget.New(budget.Options{}), firewall.New(firewall.Options{}), orphan.New(orphan.Options{}),
 		account.NewController(account.Options{}), bot.NewController(bot.Options{}),
+		droplet.NewController(droplet.Options{}),
 	} {
 		if err := r.Register(collector); err != nil {
 			t.Fatal(err)

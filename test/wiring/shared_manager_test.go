@@ -31,6 +31,7 @@ func TestOneManagerServesManyTenants(t *testing.T) {
 		"Suspending an Account wakes its bots, and so does taking that back":       accountIsSuspended,
 		"A Droplet that is deleted is replaced after its instance is gone":         dropletIsDeleted,
 		"A pass over the fleet notices what was done in the console":               instanceIsPoweredOff,
+		"HIGH002_A machine is paused, hibernated, restored and redeployed":         machineLives,
 		"CRIT004_A create that hangs holds up no other bot":                        createHangs,
 		"A namespace is deleted, although its Secrets go first":                    namespaceIsDeleted,
 		"An Account that is deleted waits for its bots, and their end wakes it":    accountIsDeleted,
@@ -139,10 +140,12 @@ func instanceIsPoweredOff(t *testing.T, w *world) {
 	if err := w.cloud.SetState(id, "off"); err != nil {
 		t.Fatal(err)
 	}
-	c.says(t, "sleeper", spawnv1.DropletReadyCondition, spawnv1.PowerDiffersReason)
-	if err := w.cloud.SetState(id, "active"); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "the machine is powered on again", soonEnough, func(context.Context) error {
+		if instance, _ := w.cloud.Instance(id); instance.State != "active" {
+			return fmt.Errorf("it is %s", instance.State)
+		}
+		return nil
+	})
 	c.becomeReady(t, "sleeper")
 }
 
