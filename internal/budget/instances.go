@@ -70,20 +70,21 @@ func (i *Instances) ForReplace(account, bot string) (*Room, error) {
 // stops a machine goes first: it ends trades and costs. Of what counts as an operation of the bot, only what starts a
 // machine is held up for it: one that is half stopped still costs. The caller releases the Room, whatever came of it.
 func (i *Instances) ForAct(account, bot string, action cloud.ActionType) (*Room, error) {
-	return i.forAct(Request{Class: Act, Account: account, Bot: bot, Cost: 1}, action)
+	return i.forAct(account, bot, action, Act)
 }
 
 // ForLastAct is ForAct for a machine that is about to be destroyed: the sooner its snapshot is there, the sooner it goes.
 func (i *Instances) ForLastAct(account, bot string, action cloud.ActionType) (*Room, error) {
-	return i.forAct(Request{Class: Destroy, Account: account, Bot: bot, Cost: 1}, action)
+	return i.forAct(account, bot, action, Destroy)
 }
 
-func (i *Instances) forAct(wanted Request, action cloud.ActionType) (*Room, error) {
+func (i *Instances) forAct(account, bot string, action cloud.ActionType, class Class) (*Room, error) {
+	wanted := Request{Class: class, Account: account, Bot: bot, Cost: 1}
 	switch action {
 	case cloud.ActionShutdown, cloud.ActionPowerOff:
 		wanted.Class = Destroy
 	case cloud.ActionPowerOn, cloud.ActionResize:
-		if wanted.Class == Act {
+		if class == Act {
 			wanted.Operations = 1
 		}
 	case cloud.ActionSnapshot, cloud.ActionRename:
@@ -190,7 +191,7 @@ func (v *view) List(ctx context.Context) ([]cloud.Instance, error) {
 
 // Act implements cloud.Actions.
 func (v *view) Act(ctx context.Context, id int64, request cloud.ActionRequest) (cloud.Action, error) {
-	room, err := v.instances.forAct(v.request(v.act, 1), request.Type)
+	room, err := v.instances.forAct(v.account, v.bot, request.Type, v.act)
 	if err != nil {
 		return cloud.Action{}, err
 	}

@@ -49,7 +49,7 @@ func TestSixHundredBotsInOneGo(t *testing.T) {
 	}
 
 	w.until("all are Ready", 30*time.Minute, w.allReady(bots))
-	t.Logf("%d of %d waited when %d were deleted, the last destroyed after %s; all Ready %s after that, %d calls, %d refused",
+	t.Logf("%d of %d waited when %d were deleted, the last destroyed after %s; all Ready after %s, %d calls, %d refused",
 		waiting, bots, leaving, slowest, w.clock.Since(asked), len(w.sim.Journal()), w.refused())
 	if n := w.refused(); n > 5 {
 		t.Errorf("%d requests were answered 429", n)

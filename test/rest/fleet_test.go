@@ -26,7 +26,8 @@ func (w *world) account(name string) *spawnv1.Account {
 	return &spawnv1.Account{
 		ObjectMeta: metav1.ObjectMeta{Name: w.accountName(name)},
 		Spec: spawnv1.AccountSpec{
-			ExternalID: name, Tier: spawnv1.AccountTierPro, MaxBots: ptr.To[int32](perAccount), Namespaces: []string{w.namespace},
+			ExternalID: name, Tier: spawnv1.AccountTierPro, MaxBots: ptr.To[int32](perAccount),
+			Namespaces: []string{w.namespace},
 		},
 	}
 }

@@ -40,8 +40,8 @@ type life struct {
 	stop      func()
 }
 
-// start starts a manager that knows nothing yet. It does what internal/manager does, and differs in the work queues, in
-// the events, and in that it has no rival.
+// start starts a manager that knows nothing yet. It does what internal/manager does, and differs in the work
+// queues, in the events, and in that it has no rival.
 func (w *world) start() {
 	w.Helper()
 	l := &life{activity: newActivity(), recorder: &recorder{}}

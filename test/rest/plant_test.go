@@ -26,8 +26,8 @@ type machine struct {
 	instance dosim.Instance
 }
 
-// plantFleet makes a fleet at rest without the time that it takes to make one: a manager brings one Bot to rest, and the
-// others are that one under other names, their status included. There is no manager afterwards.
+// plantFleet makes a fleet at rest without the time that it takes to make one: a manager brings one Bot to rest,
+// and the others are that one under other names, their status included. There is no manager afterwards.
 func (w *world) plantFleet(count int) []machine {
 	w.Helper()
 	bots := w.fleet("bot", count)

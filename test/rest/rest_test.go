@@ -125,9 +125,9 @@ func (w *world) wakeAll(fleet []machine) {
 		w.Errorf("reconciling all has reconciled %d droplets and %d bots",
 			after.droplets-before.droplets, after.bots-before.bots)
 	}
-	if calls := w.sim.JournalSince(seq); len(calls) != 0 || after.writes != before.writes || after.events != before.events {
-		w.Errorf("reconciling all has made %d calls, %d writes and %d events",
-			len(calls), after.writes-before.writes, after.events-before.events)
+	writes, events := after.writes-before.writes, after.events-before.events
+	if calls := w.sim.JournalSince(seq); len(calls) != 0 || writes != 0 || events != 0 {
+		w.Errorf("reconciling all has made %d calls, %d writes and %d events", len(calls), writes, events)
 	}
 }
 

@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rest proves what a fleet costs in calls: at rest, when it is made in one go, and while one account goes round
-// in circles. All that the manager is made of runs as it is shipped, its watches, caches, work queues and workers
-// included, against a real API server and the simulator over HTTP; only the clock is the test's, that of the work queues
-// too, so that an hour passes in seconds.
+// Package rest proves what a fleet costs in calls: at rest, when it is made in one go, and while one account goes
+// round in circles. All that the manager is made of runs as it is shipped, its watches, caches, work queues and
+// workers included, against a real API server and the simulator over HTTP; only the clock is the test's, that of
+// the work queues too, so that an hour passes in seconds.
 package rest
 
 import (

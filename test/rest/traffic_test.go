@@ -45,6 +45,8 @@ type recorder struct {
 }
 
 // Eventf implements events.EventRecorder.
+//
+//nolint:revive // the arguments are the interface's
 func (r *recorder) Eventf(regarding, _ runtime.Object, eventType, reason, _, note string, args ...any) {
 	r.count.Add(1)
 	if eventType != corev1.EventTypeWarning {
@@ -56,6 +58,8 @@ func (r *recorder) Eventf(regarding, _ runtime.Object, eventType, reason, _, not
 }
 
 // AnnotatedEventf implements events.AnnotatedEventRecorder.
+//
+//nolint:revive // the arguments are the interface's
 func (r *recorder) AnnotatedEventf(
 	regarding, related runtime.Object, _ map[string]string, eventType, reason, action, note string, args ...any,
 ) {

@@ -118,8 +118,8 @@ func (w *world) within(what string, done func() bool) {
 	}
 }
 
-// settle waits until all that is due has been done. What the API server has yet to tell the caches may come later, as it
-// may in life.
+// settle waits until all that is due has been done. What the API server has yet to tell the caches may come later,
+// as it may in life.
 func (w *world) settle() {
 	w.Helper()
 	quiet, last := 0, int64(-1)
@@ -142,8 +142,8 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// until lets time pass until it is so, and tells how long that took.
-func (w *world) until(goal string, most time.Duration, done func() bool) time.Duration {
+// until lets time pass until it is so.
+func (w *world) until(goal string, most time.Duration, done func() bool) {
 	w.Helper()
 	began := w.clock.Now()
 	for !done() {
@@ -152,7 +152,6 @@ func (w *world) until(goal string, most time.Duration, done func() bool) time.Du
 		}
 		w.pass(5 * time.Second)
 	}
-	return w.clock.Since(began)
 }
 
 // each does something with every object, many at a time.
