@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/finalizer"
 	"github.com/cedros-io/open-spawn/internal/status"
@@ -45,17 +46,26 @@ func (f *finalize) Reconcile(ctx context.Context, s *scope) (reconcile.Result, e
 		}
 		return result, err
 	}
-	return f.confirm(ctx, s)
+	return f.confirm(ctx, s, f.urgent(s.droplet))
 }
 
 // destroy asks for the destruction of the instance, if a fresh look shows that it is the Droplet's own, until it is
 // gone.
 func (f *finalize) destroy(ctx context.Context, s *scope) (reconcile.Result, error) {
+	room, err := f.cloud.ForRemoval(accountOf(s.droplet), botOf(s.droplet))
+	if err != nil {
+		return f.troubled(s, err)
+	}
+	defer room.Release()
+	return f.destroyWithin(ctx, s, room)
+}
+
+func (f *finalize) destroyWithin(ctx context.Context, s *scope, room *budget.Room) (reconcile.Result, error) {
 	id := s.droplet.Status.InstanceID
-	instance, err := f.urgent(s.droplet).Get(ctx, id)
+	instance, err := room.Get(ctx, id)
 	switch {
 	case cloud.IsNotFound(err):
-		return f.notFound(ctx, s)
+		return f.notFound(ctx, s, room)
 	case err != nil:
 		return f.troubled(s, err)
 	case !f.owns(s.droplet, instance):
@@ -71,7 +81,7 @@ func (f *finalize) destroy(ctx context.Context, s *scope) (reconcile.Result, err
 	if asked != nil && s.now.Sub(asked.Time) < destroyAgain {
 		return reconcile.Result{RequeueAfter: goneCheck}, nil
 	}
-	if err := cloud.IgnoreNotFound(f.urgent(s.droplet).Delete(ctx, id)); err != nil {
+	if err := cloud.IgnoreNotFound(room.Delete(ctx, id)); err != nil {
 		s.exists(status.True, spawnv1.DestroyingReason, "instance %d is not destroyed yet: %s",
 			id, lookTroubleOf(err, s.now).message)
 		return f.troubled(s, err)
@@ -82,14 +92,14 @@ func (f *finalize) destroy(ctx context.Context, s *scope) (reconcile.Result, err
 }
 
 // notFound takes an instance for gone, unless it may be too young to be seen.
-func (f *finalize) notFound(ctx context.Context, s *scope) (reconcile.Result, error) {
+func (f *finalize) notFound(ctx context.Context, s *scope, in finder) (reconcile.Result, error) {
 	if s.droplet.Status.DestroyRequestedAt == nil && f.mayBeNewborn(s) {
 		s.exists(status.Unknown, spawnv1.InstanceNotVisibleReason,
 			"DigitalOcean does not find instance %d, which may be too new to be seen; looking again",
 			s.droplet.Status.InstanceID)
 		return reconcile.Result{RequeueAfter: busyPause}, nil
 	}
-	return f.confirm(ctx, s)
+	return f.confirm(ctx, s, in)
 }
 
 // mayGo makes an instance wait that must not be destroyed yet: too many go at once, or its snapshot is not there. wait
@@ -161,9 +171,14 @@ func (f *finalize) notOurs(s *scope, instance cloud.Instance) (reconcile.Result,
 	return reconcile.Result{RequeueAfter: time.Minute}, nil
 }
 
+// finder looks for instances by name.
+type finder interface {
+	FindByName(ctx context.Context, name string) ([]cloud.Instance, error)
+}
+
 // confirm lets the Droplet go when no instance bears its name. One that does is a duplicate of a lost reply.
-func (f *finalize) confirm(ctx context.Context, s *scope) (reconcile.Result, error) {
-	hits, err := f.urgent(s.droplet).FindByName(ctx, s.droplet.Name)
+func (f *finalize) confirm(ctx context.Context, s *scope, in finder) (reconcile.Result, error) {
+	hits, err := in.FindByName(ctx, s.droplet.Name)
 	if err != nil {
 		return f.troubled(s, err)
 	}

@@ -119,6 +119,13 @@ func (b *Budget) Observe(a cloud.Answer) {
 	b.current().observe(a, b.jitter, b.clock.Now())
 }
 
+// HourLimit is how many calls the cloud allows in an hour, as it told last; before that, what it publishes.
+func (b *Budget) HourLimit() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.current().hour.limit
+}
+
 // current is the limiter of the token as it is now. One that comes back is learned anew, from the first answer.
 func (b *Budget) current() *limiter {
 	hash := sha256.Sum256([]byte(b.token()))

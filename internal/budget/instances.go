@@ -70,21 +70,20 @@ func (i *Instances) ForReplace(account, bot string) (*Room, error) {
 // stops a machine goes first: it ends trades and costs. Of what counts as an operation of the bot, only what starts a
 // machine is held up for it: one that is half stopped still costs. The caller releases the Room, whatever came of it.
 func (i *Instances) ForAct(account, bot string, action cloud.ActionType) (*Room, error) {
-	return i.forAct(account, bot, action, Act)
+	return i.forAct(Request{Class: Act, Account: account, Bot: bot, Cost: 1}, action)
 }
 
 // ForLastAct is ForAct for a machine that is about to be destroyed: the sooner its snapshot is there, the sooner it goes.
 func (i *Instances) ForLastAct(account, bot string, action cloud.ActionType) (*Room, error) {
-	return i.forAct(account, bot, action, Destroy)
+	return i.forAct(Request{Class: Destroy, Account: account, Bot: bot, Cost: 1}, action)
 }
 
-func (i *Instances) forAct(account, bot string, action cloud.ActionType, class Class) (*Room, error) {
-	wanted := Request{Class: class, Account: account, Bot: bot, Cost: 1}
+func (i *Instances) forAct(wanted Request, action cloud.ActionType) (*Room, error) {
 	switch action {
 	case cloud.ActionShutdown, cloud.ActionPowerOff:
 		wanted.Class = Destroy
 	case cloud.ActionPowerOn, cloud.ActionResize:
-		if class == Act {
+		if wanted.Class == Act {
 			wanted.Operations = 1
 		}
 	case cloud.ActionSnapshot, cloud.ActionRename:
@@ -95,6 +94,21 @@ func (i *Instances) forAct(account, bot string, action cloud.ActionType, class C
 	}
 	return &Room{instances: i, permit: permit}, nil
 }
+
+// ForRemoval takes room for one look at an instance and for what follows from it: its destruction, or the look by name
+// that confirms that nothing is left. Taken one by one, the looks of many that go at once would leave no room for what
+// they are for. The caller releases the Room, whatever came of it.
+func (i *Instances) ForRemoval(account, bot string) (*Room, error) {
+	const lookAndEnd = 2
+	permit, refusal := i.budget.Admit(Request{Class: Destroy, Account: account, Bot: bot, Cost: lookAndEnd})
+	if refusal != nil {
+		return nil, throttled("destroying instance", refusal)
+	}
+	return &Room{instances: i, permit: permit}, nil
+}
+
+// HourLimit is Budget.HourLimit.
+func (i *Instances) HourLimit() int { return i.budget.HourLimit() }
 
 // made counts that a machine was made or acted on, unless it is certain that it was not.
 func (i *Instances) made(bot string, err error) {
@@ -176,7 +190,7 @@ func (v *view) List(ctx context.Context) ([]cloud.Instance, error) {
 
 // Act implements cloud.Actions.
 func (v *view) Act(ctx context.Context, id int64, request cloud.ActionRequest) (cloud.Action, error) {
-	room, err := v.instances.forAct(v.account, v.bot, request.Type, v.act)
+	room, err := v.instances.forAct(v.request(v.act, 1), request.Type)
 	if err != nil {
 		return cloud.Action{}, err
 	}

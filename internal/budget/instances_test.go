@@ -280,6 +280,39 @@ func TestWhatStopsAMachineGoesFirst(t *testing.T) {
 	}
 }
 
+func TestARemovalIsALookAndAnEnd(t *testing.T) {
+	b, r := warm(t), &recorder{}
+	i := NewInstances(b.Budget, r)
+	room, err := i.ForRemoval("a", "n/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := room.Get(t.Context(), 7); err != nil {
+		t.Fatal(err)
+	}
+	if err := room.Delete(t.Context(), 7); err != nil {
+		t.Fatal(err)
+	}
+	room.Release()
+	if n := b.operations("n/a"); n != 1 {
+		t.Errorf("a destruction counts %d", n)
+	}
+	if b.HourLimit() != 5000 {
+		t.Errorf("the hour has %d", b.HourLimit())
+	}
+	b.told(1)
+	if _, err := i.ForRemoval("a", "n/a"); throttle(t, err).RetryAfter <= 0 {
+		t.Errorf("room for one call: %v", err)
+	}
+	if want := []string{"get", "delete"}; !slices.Equal(r.calls, want) {
+		t.Errorf("calls %v, want %v", r.calls, want)
+	}
+	b.Observe(cloud.Answer{Status: 200, Limit: 10_000, Remaining: 9_000})
+	if b.HourLimit() != 10_000 {
+		t.Errorf("the hour has %d, and the cloud has told 10,000", b.HourLimit())
+	}
+}
+
 func TestALongListIsChargedForItsPages(t *testing.T) {
 	b, r := warm(t), &recorder{fleet: 1101}
 	fleet := NewInstances(b.Budget, r).For("", "")

@@ -15,6 +15,23 @@ type Room struct {
 	permit    *Permit
 }
 
+// Get is cloud.Instances.Get.
+func (r *Room) Get(ctx context.Context, id int64) (cloud.Instance, error) {
+	found, err := r.instances.next.Get(ctx, id)
+	r.permit.Report(1, err)
+	return found, err
+}
+
+// Delete is cloud.Instances.Delete.
+func (r *Room) Delete(ctx context.Context, id int64) error {
+	err := r.instances.next.Delete(ctx, id)
+	r.permit.Report(1, err)
+	if err == nil {
+		r.instances.budget.operated(r.permit.request.Bot, id)
+	}
+	return err
+}
+
 // FindByName is cloud.Instances.FindByName.
 func (r *Room) FindByName(ctx context.Context, name string) ([]cloud.Instance, error) {
 	found, err := r.instances.next.FindByName(ctx, name)

@@ -48,8 +48,11 @@ type Options struct {
 	// Interval is the time from the start of one pass to the start of the next; 0 means 30 s. A fleet of many pages
 	// is listed less often, so that listing takes less than a third of the cloud's hourly limit.
 	Interval time.Duration
-	// MinGap is the least time between the starts of two passes, for each page of the fleet; 0 means 2 s.
+	// MinGap is the least time between the starts of two passes, for each page of the fleet; 0 means 2 s. It is longer
+	// where the cloud allows fewer than 5,000 calls in an hour.
 	MinGap time.Duration
+	// Limit tells how many calls the cloud allows in an hour, 0 before it has said so; without it, it is 5,000.
+	Limit func() int
 	// Clock is the only source of time; nil means the real one.
 	Clock clock.WithTicker
 }
@@ -96,7 +99,7 @@ func New(o Options) *Inventory {
 		meters:   newMeters(),
 		running:  make(chan struct{}, 1),
 		kick:     make(chan struct{}, 1),
-		schedule: schedule{interval: o.Interval, minGap: o.MinGap},
+		schedule: schedule{interval: o.Interval, minGap: o.MinGap, limit: o.Limit},
 	}
 }
 
@@ -176,11 +179,7 @@ func (i *Inventory) fail(ctx context.Context, err error) {
 		return
 	}
 	i.meters.failed.Inc()
-	i.mu.Lock()
-	i.schedule.fail(i.clock.Now(), cloud.RetryAfter(err))
-	news := i.failing == nil
-	i.failing = err
-	i.mu.Unlock()
+	news := i.putOff(err)
 	logger := log.FromContext(ctx).WithName("inventory").WithValues("tag", i.tag)
 	switch kind := cloud.KindOf(err); {
 	case !news:
@@ -189,6 +188,21 @@ func (i *Inventory) fail(ctx context.Context, err error) {
 	default:
 		logger.Error(err, "fleet cannot be listed; the last complete pass stays", "kind", kind.String())
 	}
+}
+
+// putOff schedules the pass that follows a failure, and tells whether that is the first in a row.
+func (i *Inventory) putOff(err error) (news bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	now, wait := i.clock.Now(), cloud.RetryAfter(err)
+	if cloud.KindOf(err) == cloud.Throttled && wait > 0 {
+		i.schedule.throttle(now, wait)
+	} else {
+		i.schedule.fail(now, wait)
+	}
+	news = i.failing == nil
+	i.failing = err
+	return news
 }
 
 func (i *Inventory) complete(ctx context.Context, started time.Time, instances []cloud.Instance) {

@@ -11,9 +11,11 @@ import (
 const (
 	// pageSize is how many instances one call lists; the cloud gives no more.
 	pageSize = 200
-	// pageCost is the interval's share of one page: 3,600 s / (0.3 × 5,000 calls), so that regular passes take at
-	// most 30 % of the cloud's hourly limit. 10,000 instances are 50 pages, and are listed every 2 min.
-	pageCost = 2400 * time.Millisecond
+	// share is how much of the cloud's hourly limit regular passes take at most. 10,000 instances are 50 pages, and at
+	// 5,000 calls an hour are listed every 2 min.
+	share = 0.3
+	// publishedLimit is how many calls the cloud allows in an hour as long as it has not said another number.
+	publishedLimit = 5000
 	// maxDoublings bounds the backoff's shift; the interval bounds the backoff itself long before.
 	maxDoublings = 10
 )
@@ -70,6 +72,7 @@ func (i *Inventory) await(ctx context.Context) bool {
 // schedule decides when the next pass starts. It knows no clock.
 type schedule struct {
 	interval, minGap time.Duration
+	limit            func() int // of calls in an hour, as the cloud tells it; 0 when it has not, nil when nobody listens
 
 	begun     time.Time // the start of the last pass, complete or not
 	regular   time.Time // when the next regular pass is due
@@ -112,13 +115,43 @@ func (s *schedule) fail(now time.Time, retryAfter time.Duration) {
 	s.notBefore = latest(s.begun.Add(backoff), now.Add(retryAfter))
 }
 
-// gap is the least time between two starts. It grows with the pages, so a stream of requests costs the same for a fleet
-// of any size.
-func (s *schedule) gap() time.Duration { return time.Duration(max(s.pages, 1)) * s.minGap }
+// throttle puts every pass off to the time that was told, and no longer: our own budget keeps a place in the line until
+// then, and who comes late stands behind everybody again.
+func (s *schedule) throttle(now time.Time, retryAfter time.Duration) {
+	s.notBefore = now.Add(retryAfter)
+	s.regular = earliest(s.regular, s.notBefore)
+}
 
-// period is the time between regular passes, never below the gap.
+// gap is the least time between two starts. It grows with the pages, so a stream of requests costs the same for a fleet
+// of any size, and where the cloud allows fewer calls than usual; it is never above the time between regular passes.
+func (s *schedule) gap() time.Duration {
+	gap := time.Duration(max(s.pages, 1)) * s.minGap
+	if limit := s.hourLimit(); limit < publishedLimit {
+		gap = time.Duration(float64(gap) * publishedLimit / float64(limit))
+	}
+	return min(gap, s.period())
+}
+
+// period is the time between regular passes.
 func (s *schedule) period() time.Duration {
-	return max(s.interval, time.Duration(s.pages)*pageCost, s.gap())
+	pages := time.Duration(float64(s.pages) / (share * float64(s.hourLimit())) * float64(time.Hour))
+	return max(s.interval, pages.Round(time.Millisecond))
+}
+
+func (s *schedule) hourLimit() int {
+	if s.limit != nil {
+		if limit := s.limit(); limit > 0 {
+			return limit
+		}
+	}
+	return publishedLimit
+}
+
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func latest(a, b time.Time) time.Time {

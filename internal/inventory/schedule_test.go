@@ -176,6 +176,64 @@ func TestThrottlingPutsOffEveryPass(t *testing.T) {
 	})
 }
 
+func TestAPassThatWaitsInLineComesWhenItWasTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{}
+		i, step := running(t, f)
+		f.fail(&cloud.Error{Kind: cloud.Throttled, RetryAfter: 5 * time.Second})
+		step(30 * time.Second)
+		wantLists(t, f, 2, "at the interval")
+		for n := range 4 { // no backoff, though nobody wants a pass: a place in the line is not kept for long
+			step(5*time.Second - 1)
+			wantLists(t, f, 2+n, "before the time that was told")
+			step(1)
+			wantLists(t, f, 3+n, "at the time that was told")
+		}
+		f.fail(nil)
+		i.RequestPassAfter(start) // somebody wants one as well, and is served by the same
+		step(5 * time.Second)
+		wantLists(t, f, 7, "at last")
+		step(30*time.Second - 1)
+		wantLists(t, f, 7, "in step again")
+		step(1)
+		wantLists(t, f, 8, "at the interval")
+	})
+}
+
+func TestTheIntervalFollowsTheCloudsLimit(t *testing.T) {
+	for name, test := range map[string]struct {
+		limit, instances int
+		period, gap      time.Duration
+	}{
+		"not told":                {0, 10_000, 120 * time.Second, 100 * time.Second},
+		"as published":            {5_000, 10_000, 120 * time.Second, 100 * time.Second},
+		"half":                    {2_500, 10_000, 240 * time.Second, 200 * time.Second},
+		"double":                  {10_000, 10_000, 60 * time.Second, 60 * time.Second},
+		"a small fleet":           {5_000, 200, 30 * time.Second, 2 * time.Second},
+		"a small fleet, and half": {2_500, 200, 30 * time.Second, 4 * time.Second},
+		"a tiny limit":            {50, 200, 240 * time.Second, 200 * time.Second},
+		"a thousand":              {5_000, 1_000, 30 * time.Second, 10 * time.Second},
+		"three thousand":          {5_000, 3_000, 36 * time.Second, 30 * time.Second},
+		"nothing":                 {5_000, 0, 30 * time.Second, 2 * time.Second},
+	} {
+		i := New(Options{Lister: &fleet{}, Tag: fleetTag, Limit: func() int { return test.limit }})
+		s := &i.schedule
+		s.complete(start, test.instances, func(d time.Duration) time.Duration { return d })
+		if s.period() != test.period || s.gap() != test.gap || !s.regular.Equal(start.Add(test.period)) {
+			t.Errorf("%s: every %s, and %s on demand; want %s and %s", name, s.period(), s.gap(), test.period, test.gap)
+		}
+	}
+}
+
+func TestTheIntervalIsThatOfTheFlagWhenItIsLonger(t *testing.T) {
+	i := New(Options{Lister: &fleet{}, Tag: fleetTag, Interval: 3 * time.Minute})
+	s := &i.schedule
+	s.complete(start, 10_000, func(d time.Duration) time.Duration { return d })
+	if s.period() != 3*time.Minute {
+		t.Errorf("10,000 instances are listed every %s", s.period())
+	}
+}
+
 func TestJitterOnlyLengthens(t *testing.T) {
 	for range 1000 {
 		if d := tenthMore(30 * time.Second); d < 30*time.Second || d > 33*time.Second {

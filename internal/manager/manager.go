@@ -86,7 +86,7 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	}
 	passes := inventory.New(inventory.Options{
 		Lister: do.cloud.For("", ""), Tag: identity.FleetTag(do.fleet), Interval: o.Settings.InventoryInterval,
-		Clock: o.Clock,
+		Limit: do.cloud.HourLimit, Clock: o.Clock,
 	})
 	collectors := registerer(o)
 	if err := collectors.Register(passes); err != nil {

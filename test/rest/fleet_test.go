@@ -18,6 +18,9 @@ import (
 // perAccount is the most Bots that an Account can have.
 const perAccount = 100
 
+// fewToShow is how many Bots explain a failure.
+const fewToShow = 5
+
 // account is an Account with the highest limit.
 func (w *world) account(name string) *spawnv1.Account {
 	return &spawnv1.Account{
@@ -66,7 +69,8 @@ func (w *world) fleet(prefix string, count int) []client.Object {
 func (w *world) ready() (ready, all int) {
 	w.Helper()
 	var bots spawnv1.BotList
-	w.must(w.api.List(w.Context(), &bots, client.InNamespace(w.namespace)), "listing bots")
+	reader := w.manager.cache // it costs nothing
+	w.must(reader.List(w.Context(), &bots, client.InNamespace(w.namespace), client.UnsafeDisableDeepCopy), "listing bots")
 	for i := range bots.Items {
 		bot := &bots.Items[i]
 		c := meta.FindStatusCondition(bot.Status.Conditions, spawnv1.ReadyCondition)
@@ -83,4 +87,24 @@ func (w *world) allReady(count int) func() bool {
 		ready, all := w.ready()
 		return ready == count && all == count
 	}
+}
+
+// unready says of a few Bots why they are not Ready.
+func (w *world) unready() string {
+	var bots spawnv1.BotList
+	w.must(w.manager.cache.List(w.Context(), &bots, client.InNamespace(w.namespace)), "listing bots")
+	var said []string
+	for i := range bots.Items {
+		bot := &bots.Items[i]
+		c := meta.FindStatusCondition(bot.Status.Conditions, spawnv1.ReadyCondition)
+		switch {
+		case len(said) == fewToShow:
+			return strings.Join(said, "\n")
+		case c == nil:
+			said = append(said, bot.Name+" has not been looked at")
+		case c.Status != metav1.ConditionTrue || c.ObservedGeneration != bot.Generation:
+			said = append(said, fmt.Sprintf("%s is not Ready: %s: %s", bot.Name, c.Reason, c.Message))
+		}
+	}
+	return strings.Join(said, "\n")
 }

@@ -36,6 +36,7 @@ type life struct {
 	activity  *activity
 	recorder  *recorder
 	api       *gate
+	cache     client.Reader
 	stop      func()
 }
 
@@ -60,10 +61,11 @@ func (w *world) start() {
 		Client: client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}},
 	})
 	w.must(err, "building the manager")
+	l.cache = inner.GetCache()
 	mgr := &manual{Manager: inner, clock: w.clock, activity: l.activity, recorder: l.recorder}
 	guard, calls := w.connect(mgr, l)
 	l.inventory = inventory.New(inventory.Options{
-		Lister: calls.For("", ""), Tag: identity.FleetTag(fleetID), Clock: w.clock,
+		Lister: calls.For("", ""), Tag: identity.FleetTag(fleetID), Limit: calls.HourLimit, Clock: w.clock,
 	})
 	wall := firewall.New(firewall.Options{
 		Cloud: calls.For("", ""), Freeze: guard, Fleet: fleetID, Recorder: l.recorder, About: guard.Record(), Clock: w.clock,

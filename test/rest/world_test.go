@@ -13,7 +13,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/rand"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -46,7 +49,6 @@ type world struct {
 	api       client.Client
 	namespace string
 	clock     *clocktesting.FakeClock
-	start0    time.Time
 	sim       *dosim.Server
 	url       string
 	perMinute int
@@ -62,27 +64,36 @@ func newWorld(t *testing.T, options dosim.Options) *world {
 	}
 	// The API server stamps objects with real time; the clock starts there.
 	start := time.Now().Truncate(time.Second) //nolint:forbidigo // see above
-	w := &world{T: t, api: api, namespace: "rest-" + rand.String(8), clock: clocktesting.NewFakeClock(start), start0: start}
+	w := &world{T: t, api: api, namespace: "rest-" + rand.String(8), clock: clocktesting.NewFakeClock(start)}
 	options.Clock, options.Tokens = w.clock, []string{token}
 	w.sim = dosim.New(options)
 	server := httptest.NewServer(w.sim)
 	t.Cleanup(func() { w.sim.Close(); server.Close() })
 	w.url = server.URL
 	w.must(api.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}), "the namespace")
-	t.Cleanup(w.removeAccounts)
+	t.Cleanup(w.clean)
 	return w
 }
 
-// removeAccounts keeps the next test's manager from looking after this one's Accounts, which have no namespace.
-func (w *world) removeAccounts() {
+// clean removes what the test has left, which the next test's fleet would be taken for.
+func (w *world) clean() {
 	ctx := context.WithoutCancel(w.Context())
-	var accounts spawnv1.AccountList
-	w.must(w.api.List(ctx, &accounts), "listing accounts")
-	for i := range accounts.Items {
-		account := &accounts.Items[i]
-		account.Finalizers = nil
-		w.must(w.api.Update(ctx, account), "stripping account %s", account.Name)
-		w.must(client.IgnoreNotFound(w.api.Delete(ctx, account)), "deleting account %s", account.Name)
+	free := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
+	for _, list := range []client.ObjectList{&spawnv1.DropletList{}, &spawnv1.BotList{}, &spawnv1.AccountList{}} {
+		w.must(w.api.List(ctx, list), "listing what is left")
+		group := errgroup.Group{}
+		group.SetLimit(writers)
+		_ = meta.EachListItem(list, func(item runtime.Object) error {
+			group.Go(func() error {
+				object, _ := item.(client.Object)
+				if err := w.api.Patch(ctx, object, free); err != nil {
+					return client.IgnoreNotFound(err)
+				}
+				return client.IgnoreNotFound(w.api.Delete(ctx, object))
+			})
+			return nil
+		})
+		w.must(group.Wait(), "removing what is left")
 	}
 }
 
@@ -137,7 +148,7 @@ func (w *world) until(goal string, most time.Duration, done func() bool) time.Du
 	began := w.clock.Now()
 	for !done() {
 		if w.clock.Since(began) > most {
-			w.Fatalf("after %s it is not so that %s", most, goal)
+			w.Fatalf("after %s it is not so that %s\n%s", most, goal, w.unready())
 		}
 		w.pass(5 * time.Second)
 	}
