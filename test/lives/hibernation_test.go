@@ -117,29 +117,36 @@ func TestABotThatWasDeletedComesBackFromTheSnapshotThatWasKept(t *testing.T) {
 
 // The machine is gone before its snapshot was seen, which is then the only copy of what was on its disk.
 func TestASnapshotIsNotDestroyedBecauseItsMachineVanishedBeforeItWasSeen(t *testing.T) {
-	w := newWorld(t)
-	w.GivenReadyBot(scout)
-	w.want(scout, spawnv1.BotHibernated)
-	w.until("a snapshot was taken, and nobody has looked", func() bool {
-		if action := w.DropletOf(scout).Status.Action; action == nil || action.Type != "snapshot" {
-			return false
-		}
-		w.Step(8 * time.Second)
-		return len(w.kept(scout)) == 1
-	})
-	if seen := w.DropletOf(scout).Status.Snapshot; seen == nil || seen.ID != 0 {
-		t.Fatalf("the snapshot is %+v, want one that was not seen", seen)
-	}
-	kept := w.kept(scout)
-	w.vanish()
-	w.untilAsDeclared(scout)
-	w.settle()
-	w.wantKept(scout, kept...)
-	if id := w.Bot(scout).Status.SnapshotID; id != kept[0] {
-		t.Errorf("the bot hibernates in snapshot %d, want %d", id, kept[0])
-	}
-	w.becomes(scout, spawnv1.BotRunning)
-	if image := w.machine(scout).Image; image != strconv.FormatInt(kept[0], 10) {
-		t.Errorf("the machine is from image %s, want snapshot %d", image, kept[0])
+	for name, listFails := range map[string]bool{"": false, "and the snapshots cannot be listed for a while": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.GivenReadyBot(scout)
+			w.want(scout, spawnv1.BotHibernated)
+			w.until("a snapshot was taken, and nobody has looked", func() bool {
+				if action := w.DropletOf(scout).Status.Action; action == nil || action.Type != "snapshot" {
+					return false
+				}
+				w.Step(8 * time.Second)
+				return len(w.kept(scout)) == 1
+			})
+			if seen := w.DropletOf(scout).Status.Snapshot; seen == nil || seen.ID != 0 {
+				t.Fatalf("the snapshot is %+v, want one that was not seen", seen)
+			}
+			kept := w.kept(scout)
+			w.vanish()
+			if listFails {
+				w.Cloud.AddFault(dosim.Fault{Kind: dosim.FaultStatus, Method: http.MethodGet, Route: "/v2/snapshots", Count: 3})
+			}
+			w.untilAsDeclared(scout)
+			w.settle()
+			w.wantKept(scout, kept...)
+			if id := w.Bot(scout).Status.SnapshotID; id != kept[0] {
+				t.Errorf("the bot hibernates in snapshot %d, want %d", id, kept[0])
+			}
+			w.becomes(scout, spawnv1.BotRunning)
+			if image := w.machine(scout).Image; image != strconv.FormatInt(kept[0], 10) {
+				t.Errorf("the machine is from image %s, want snapshot %d", image, kept[0])
+			}
+		})
 	}
 }

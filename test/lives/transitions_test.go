@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/dosim"
@@ -165,7 +166,7 @@ func TestHIGH002_WhateverBefallsATransitionTheBotBecomesAsDeclaredAndNothingIsDo
 				hit := prepare(w, tr)
 				tr.begin(w)
 				w.until("it is over", func() bool { return !w.Exists(bot) || w.isAsDeclared(scout) })
-				w.settle()
+				w.rounds(4, 30*time.Second)
 				if !hit() {
 					t.Fatal("nothing has happened: this run tested nothing")
 				}
