@@ -32,7 +32,8 @@ func TestAHibernationWhoseSnapshotKeepsFailingKeepsTheMachine(t *testing.T) {
 	w.Cloud.ClearFaults()
 	same := w.becomes(scout, spawnv1.BotRunning)
 	w.settle()
-	if same.Status.InstanceID != first.Status.InstanceID || w.machine(scout).State != active || same.Status.Incarnation != 1 {
+	if same.Status.InstanceID != first.Status.InstanceID || w.machine(scout).State != active ||
+		same.Status.Incarnation != 1 {
 		t.Errorf("it runs as %+v, want the machine it had, %+v", same.Status, first.Status)
 	}
 	w.wantKept(scout)

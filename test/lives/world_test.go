@@ -155,7 +155,7 @@ func (w *world) console(bot, action string) {
 
 func (w *world) send(method, path, body string, into any) {
 	w.t.Helper()
-	request, err := http.NewRequest(method, w.SimulatorURL+path, strings.NewReader(body)) //nolint:noctx // also in cleanups
+	request, err := http.NewRequest(method, w.SimulatorURL+path, strings.NewReader(body))
 	must(w.t, err)
 	request.Header.Set("Authorization", "Bearer token-1")
 	request.Header.Set("Content-Type", "application/json")
