@@ -85,7 +85,7 @@ func dropletReadyCondition(bot *spawnv1.Bot, droplet *spawnv1.Droplet) condition
 	return status.False(spawnv1.DropletReadyCondition, ready.Reason, "%s", ready.Message)
 }
 
-// readyDroplet is of a Droplet that says it is Ready, which may be of a time when its power was to be another.
+// readyDroplet is of a Droplet that says it is Ready, which may be of a time when its power or size was to be another.
 func readyDroplet(bot *spawnv1.Bot, droplet *spawnv1.Droplet) condition {
 	isOff := status.Reason(droplet, spawnv1.RunningCondition) == spawnv1.PoweredOffReason
 	switch wantsOff := droplet.Spec.PowerState == spawnv1.PowerOff; {
@@ -95,6 +95,9 @@ func readyDroplet(bot *spawnv1.Bot, droplet *spawnv1.Droplet) condition {
 	case !isOff && wantsOff:
 		return status.False(spawnv1.DropletReadyCondition, spawnv1.PoweringOffReason,
 			"Droplet %s is to be powered off", droplet.Name)
+	case droplet.Status.Size != "" && droplet.Status.Size != droplet.Spec.Size:
+		return status.False(spawnv1.DropletReadyCondition, spawnv1.ResizingReason,
+			"Droplet %s is to be made a %s", droplet.Name, droplet.Spec.Size)
 	case bot.Spec.DesiredState == spawnv1.BotPaused:
 		return status.True(spawnv1.DropletReadyCondition, spawnv1.PausedReason,
 			"Droplet %s is powered off", droplet.Name)

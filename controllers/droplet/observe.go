@@ -150,6 +150,16 @@ func (e *existence) missing(ctx context.Context, s *scope) (reconcile.Result, er
 			"check the token and its team; delete the Droplets of instances that are really gone", lost, known)
 		return reconcile.Result{RequeueAfter: time.Minute}, nil
 	}
+	return e.lost(ctx, s)
+}
+
+// lost calls an instance lost, once it is known which snapshot of it there is.
+func (e *existence) lost(ctx context.Context, s *scope) (reconcile.Result, error) {
+	id := s.droplet.Status.InstanceID
+	if err := e.rescueSnapshot(ctx, s); err != nil {
+		s.keep(spawnv1.ExistsCondition)
+		return reconcile.Result{RequeueAfter: max(lookTroubleOf(err, s.now).wait, busyPause)}, nil
+	}
 	log.FromContext(ctx).Info("instance is lost", "instanceID", id)
 	s.exists(status.False, spawnv1.InstanceLostReason, "instance %d is gone, and open-spawn did not destroy it", id)
 	return reconcile.Result{}, nil

@@ -44,6 +44,26 @@ func (o *operations) findSnapshot(ctx context.Context, s *scope) (bool, error) {
 	return false, nil
 }
 
+// rescueSnapshot records, of a machine that is lost, the snapshot that was taken of it and that nobody had seen yet: it
+// is the only copy of what was on its disk.
+func (e *existence) rescueSnapshot(ctx context.Context, s *scope) error {
+	recorded := s.droplet.Status.Snapshot
+	if recorded == nil || !isSnapshotDue(s.droplet) {
+		return nil
+	}
+	snapshots, err := e.urgent(s.droplet).ListSnapshots(ctx)
+	if err != nil {
+		return err
+	}
+	for _, snapshot := range snapshots {
+		if snapshot.Name == recorded.Name {
+			log.FromContext(ctx).Info("found the snapshot of a lost instance", "snapshotID", snapshot.ID)
+			recorded.ID = snapshot.ID
+		}
+	}
+	return nil
+}
+
 // dropSnapshot destroys the snapshot of a machine that goes on after all: nobody will restore it. done tells that the
 // reconcile ends with it.
 func (o *operations) dropSnapshot(ctx context.Context, s *scope) (result reconcile.Result, done bool, err error) {
