@@ -14,6 +14,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/localrun"
 )
 
@@ -32,6 +33,21 @@ func (d *demo) show(ctx context.Context) error {
 		cmd.Stdout, cmd.Stderr = d.out, d.out
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("showing the %s: %w", strings.Fields(what)[0], err)
+		}
+	}
+	d.print("")
+	return d.showCosts(ctx)
+}
+
+// showCosts says what the machines of each Account cost, which kubectl shows in no column.
+func (d *demo) showCosts(ctx context.Context) error {
+	var accounts spawnv1.AccountList
+	if err := d.api.List(ctx, &accounts); err != nil {
+		return fmt.Errorf("listing accounts: %w", err)
+	}
+	for i := range accounts.Items {
+		if cost := accounts.Items[i].Status.HourlyCostMicroUSD; cost != nil {
+			d.say("the machines of account %s cost $%.4f an hour", accounts.Items[i].Name, float64(*cost)/1e6)
 		}
 	}
 	d.print("")
