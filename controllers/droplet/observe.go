@@ -141,6 +141,13 @@ func (e *existence) missing(ctx context.Context, s *scope) (reconcile.Result, er
 		s.keep(spawnv1.ExistsCondition)
 		return reconcile.Result{RequeueAfter: max(wait, lossInterval/6)}, nil
 	}
+	return e.lose(ctx, s)
+}
+
+// lose calls an instance lost that was missed long enough, unless so many are missing that it is rather we who cannot
+// see, or a snapshot that it leaves behind cannot be looked for.
+func (e *existence) lose(ctx context.Context, s *scope) (reconcile.Result, error) {
+	id := s.droplet.Status.InstanceID
 	lost, known, err := e.countLost(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
