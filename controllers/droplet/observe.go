@@ -141,13 +141,6 @@ func (e *existence) missing(ctx context.Context, s *scope) (reconcile.Result, er
 		s.keep(spawnv1.ExistsCondition)
 		return reconcile.Result{RequeueAfter: max(wait, lossInterval/6)}, nil
 	}
-	return e.lose(ctx, s)
-}
-
-// lose calls an instance lost that was missed long enough, unless so many are missing that it is rather we who cannot
-// see, or a snapshot that it leaves behind cannot be looked for.
-func (e *existence) lose(ctx context.Context, s *scope) (reconcile.Result, error) {
-	id := s.droplet.Status.InstanceID
 	lost, known, err := e.countLost(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -157,6 +150,12 @@ func (e *existence) lose(ctx context.Context, s *scope) (reconcile.Result, error
 			"check the token and its team; delete the Droplets of instances that are really gone", lost, known)
 		return reconcile.Result{RequeueAfter: time.Minute}, nil
 	}
+	return e.lost(ctx, s)
+}
+
+// lost calls an instance lost, once it is known which snapshot of it there is.
+func (e *existence) lost(ctx context.Context, s *scope) (reconcile.Result, error) {
+	id := s.droplet.Status.InstanceID
 	if err := e.rescueSnapshot(ctx, s); err != nil {
 		s.keep(spawnv1.ExistsCondition)
 		return reconcile.Result{RequeueAfter: max(lookTroubleOf(err, s.now).wait, busyPause)}, nil

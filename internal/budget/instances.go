@@ -73,7 +73,8 @@ func (i *Instances) ForAct(account, bot string, action cloud.ActionType) (*Room,
 	return i.forAct(account, bot, action, Act)
 }
 
-// ForLastAct is ForAct for a machine that is about to be destroyed: the sooner its snapshot is there, the sooner it goes.
+// ForLastAct is ForAct for a machine that is about to be destroyed: the sooner its snapshot is there, the sooner it
+// goes.
 func (i *Instances) ForLastAct(account, bot string, action cloud.ActionType) (*Room, error) {
 	return i.forAct(account, bot, action, Destroy)
 }
