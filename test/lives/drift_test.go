@@ -83,8 +83,7 @@ func TestWhatIsDoneInTheConsoleIsNoticedWithinOnePass(t *testing.T) {
 			w := newWorld(t)
 			w.GivenReadyBot("hawk") // so that it is not the whole fleet that is gone
 			w.GivenReadyBot(scout)
-			w.Step(testenv.SettleWindow) // lists and tags may lag behind before that
-			w.settle()
+			w.rounds(2, testenv.SettleWindow) // lists and tags may lag behind before that
 			test.do(w)
 			w.notice()
 			want := metav1.ConditionFalse
@@ -97,7 +96,7 @@ func TestWhatIsDoneInTheConsoleIsNoticedWithinOnePass(t *testing.T) {
 				w.until("it is put right", func() bool { return test.end(w) })
 			}
 			w.untilAsDeclared(scout)
-			w.settle()
+			w.rounds(2, time.Minute)
 			if w.machine(scout).State != active || w.ever(scout) != test.ever {
 				t.Errorf("%d instances, the machine is %+v", w.ever(scout), w.machine(scout))
 			}
@@ -238,7 +237,7 @@ func TestHIGH004_ATokenOfAnotherTeamFreezesWhateverIsUnderWay(t *testing.T) {
 			w.until("it is under way", test.midway(w))
 			w.SetToken(foreign)
 			w.Cloud.ResetJournal()
-			w.rounds(12, 5*time.Minute)
+			w.rounds(6, 10*time.Minute)
 			for _, e := range w.Cloud.Journal() {
 				if e.Method != http.MethodGet {
 					t.Errorf("%s %s was sent with a token of another team", e.Method, e.Path)

@@ -82,7 +82,7 @@ type passers struct {
 }
 
 func (p *passers) goOn(w *world, bots map[string]*spawnv1.Bot, more bool) {
-	const atOnce = 1
+	const atOnce, altogether = 1, 24
 	p.here = slices.DeleteFunc(p.here, func(name string) bool {
 		bot := bots[name]
 		if bot == nil {
@@ -93,7 +93,7 @@ func (p *passers) goOn(w *world, bots map[string]*spawnv1.Bot, more bool) {
 		}
 		return false
 	})
-	for more && len(p.here) < atOnce {
+	for more && len(p.here) < atOnce && p.born < altogether {
 		p.born++
 		name := fmt.Sprintf("passer-%d", p.born)
 		w.GivenBot(name, func(b *spawnv1.Bot) {
@@ -120,7 +120,7 @@ func TestManyLivesBesideEachOther(t *testing.T) {
 	w.GivenAccount()
 	w.GivenAccount(func(a *spawnv1.Account) { a.Name, a.Spec.ExternalID = a.Name+"-b", "customer-2" })
 	habits := []*habit{
-		switches("pauser", 50, spawnv1.BotPaused), switches("blinker", 20, spawnv1.BotPaused),
+		switches("pauser", 50, spawnv1.BotPaused), switches("blinker", 10, spawnv1.BotPaused),
 		switches("sleeper", 10, spawnv1.BotHibernated), replaces("phoenix", 10),
 		{bot: "dormouse", moves: 1, move: func(w *world, _ int) { w.want("dormouse", spawnv1.BotHibernated) }},
 	}
@@ -159,7 +159,7 @@ func TestManyLivesBesideEachOther(t *testing.T) {
 		w.wantKept(h.bot)
 	}
 	w.wantPowers("pauser", 50)
-	w.wantPowers("blinker", 20)
+	w.wantPowers("blinker", 10)
 	w.wantCost()
 	for bot, reasons := range map[string][]string{
 		"pauser":  {spawnv1.PoweringOffReason, spawnv1.PausedReason, spawnv1.PoweringOnReason, spawnv1.ReadyReason},

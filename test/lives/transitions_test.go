@@ -165,8 +165,10 @@ func TestHIGH002_WhateverBefallsATransitionTheBotBecomesAsDeclaredAndNothingIsDo
 				bot := w.GivenReadyBot(scout)
 				hit := prepare(w, tr)
 				tr.begin(w)
-				w.until("it is over", func() bool { return !w.Exists(bot) || w.isAsDeclared(scout) })
-				w.rounds(4, 30*time.Second)
+				for range 3 { // also what befalls it when it is already as declared
+					w.until("it is over", func() bool { return !w.Exists(bot) || w.isAsDeclared(scout) })
+					w.rounds(2, 20*time.Second)
+				}
 				if !hit() {
 					t.Fatal("nothing has happened: this run tested nothing")
 				}

@@ -4,6 +4,7 @@
 package lives
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -155,7 +156,8 @@ func (w *world) console(bot, action string) {
 
 func (w *world) send(method, path, body string, into any) {
 	w.t.Helper()
-	request, err := http.NewRequest(method, w.SimulatorURL+path, strings.NewReader(body))
+	ctx := context.WithoutCancel(w.t.Context()) // also at the end
+	request, err := http.NewRequestWithContext(ctx, method, w.SimulatorURL+path, strings.NewReader(body))
 	must(w.t, err)
 	request.Header.Set("Authorization", "Bearer token-1")
 	request.Header.Set("Content-Type", "application/json")
@@ -242,12 +244,21 @@ func (w *world) untilGone(bot *spawnv1.Bot) {
 	w.until(bot.Name+" is gone", func() bool { return !w.Exists(bot) })
 }
 
-// settle runs the world until nothing changes any more, and a minute longer.
+// settle runs the world until nothing changes any more, and looks again a minute later.
 func (w *world) settle() {
 	w.t.Helper()
 	w.Settle()
-	w.Step(time.Minute)
-	w.Settle()
+	w.rounds(2, time.Minute)
+}
+
+// rounds lets some time pass.
+func (w *world) rounds(n int, each time.Duration) {
+	w.t.Helper()
+	for range n {
+		w.Step(each)
+		w.Pass()
+		_, _ = w.Round() // what fails is tried again
+	}
 }
 
 // machine is the one live instance of a Bot.

@@ -38,7 +38,7 @@ func TestAnOrphanIsDestroyedAndItsNeighboursAreNot(t *testing.T) {
 	if instance, _ := w.cloud.Instance(foreign); !instance.IsLive() {
 		t.Error("an instance without our tag was destroyed")
 	}
-	c.becomeReady(t, "warden")
+	c.isReadyBecause(t, "warden", spawnv1.ReadyReason)
 	c.hadOneInstanceEver(t, "warden")
 	for _, reason := range []string{spawnv1.OrphanFoundReason, spawnv1.OrphanDestroyedReason} {
 		eventually(t, "an event says "+reason, soonEnough, func(ctx context.Context) error {

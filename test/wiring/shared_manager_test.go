@@ -238,11 +238,9 @@ func botIsEdited(t *testing.T, w *world) {
 	c := w.newTenant(t).withAccount(t)
 	c.apply(t, "chameleon")
 	c.becomeReady(t, "chameleon")
-	kubectl(t, "patch", "-n", c.namespace, "bot", "chameleon", "--type=merge", "-p",
-		`{"spec":{"machine":{"region":"fra1"}}}`)
+	c.wish(t, "chameleon", `{"spec":{"machine":{"region":"fra1"}}}`)
 	c.says(t, "chameleon", spawnv1.ReadyCondition, spawnv1.ReplaceRequiredReason)
-	kubectl(t, "patch", "-n", c.namespace, "bot", "chameleon", "--type=merge", "-p",
-		`{"spec":{"machine":{"region":"nyc3"},"displayName":"Chameleon"}}`)
+	c.wish(t, "chameleon", `{"spec":{"machine":{"region":"nyc3"},"displayName":"Chameleon"}}`)
 	c.becomeReady(t, "chameleon")
 	c.hadOneInstanceEver(t, "chameleon")
 }
