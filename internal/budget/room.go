@@ -15,6 +15,18 @@ type Room struct {
 	permit    *Permit
 }
 
+// ForRemoval takes room for one look at an instance and for what follows from it: its destruction, or the look by name
+// that confirms that nothing is left. Taken one by one, the looks of many that go at once would leave no room for what
+// they are for. The caller releases the Room, whatever came of it.
+func (i *Instances) ForRemoval(account, bot string) (*Room, error) {
+	const lookAndEnd = 2
+	permit, refusal := i.budget.Admit(Request{Class: Destroy, Account: account, Bot: bot, Cost: lookAndEnd})
+	if refusal != nil {
+		return nil, throttled("destroying instance", refusal)
+	}
+	return &Room{instances: i, permit: permit}, nil
+}
+
 // Get is cloud.Instances.Get.
 func (r *Room) Get(ctx context.Context, id int64) (cloud.Instance, error) {
 	found, err := r.instances.next.Get(ctx, id)
