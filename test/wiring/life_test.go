@@ -65,13 +65,13 @@ func machineLives(t *testing.T, w *world) {
 }
 
 // wish patches a Bot's spec.
-func (c *tenant) wish(t *testing.T, name, patch string) { //nolint:unparam // it reads like kubectl
+func (c *tenant) wish(t *testing.T, name, patch string) {
 	t.Helper()
 	kubectl(t, "patch", "-n", c.namespace, "bot", name, "--type=merge", "-p", patch)
 }
 
 // isReadyBecause waits until a Bot is Ready, for its present spec, with that reason.
-func (c *tenant) isReadyBecause(t *testing.T, name, reason string) { //nolint:unparam // see above
+func (c *tenant) isReadyBecause(t *testing.T, name, reason string) {
 	t.Helper()
 	eventually(t, "bot "+name+" is Ready, "+reason, soonEnough, func(ctx context.Context) error {
 		bot, err := c.bot(ctx, name)
