@@ -5,6 +5,7 @@ package lives
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -75,7 +76,9 @@ func (q *queue) pass(bots []spawnv1.Bot) {
 		q.lastPass = q.Clock.Now()
 		q.Pass()
 		for key := range q.due {
-			q.due[key] = q.Clock.Now() // any instance may show to be other than it was
+			if strings.HasPrefix(key, "droplet ") {
+				q.due[key] = q.Clock.Now() // any instance may show to be other than it was
+			}
 		}
 		return
 	}

@@ -50,8 +50,8 @@ type world struct {
 	api cloud.API
 }
 
-// slow makes actions take a while, as they do at DigitalOcean.
-func slow(o *dosim.Options) { o.ActionDelay = 6 * time.Second }
+// slow makes a boot and an action take a while, as they do at DigitalOcean, but no longer than until the second look.
+func slow(o *dosim.Options) { o.StateDelay, o.ActionDelay = 4*time.Second, 4*time.Second }
 
 func newWorld(t *testing.T, options ...func(*dosim.Options)) *world {
 	t.Helper()
