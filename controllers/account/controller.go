@@ -34,7 +34,7 @@ import (
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts/status,verbs=patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots,verbs=list;watch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=droplets,verbs=list;watch
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // namedInMessage is how many Bots a message names before it counts the rest.
 const namedInMessage = 5

@@ -36,7 +36,7 @@ import (
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots/status,verbs=patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts,verbs=list;watch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=droplets,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 const (
 	// workers are many because a reconcile of a Bot waits for the API server only, but for the rare one that asks the

@@ -34,7 +34,7 @@ import (
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=droplets,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=droplets/status,verbs=patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots,verbs=get;list;watch
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 const (
 	// workers bounds the calls that are under way at once, so that a fleet applied in one go does not spend a minute's

@@ -23,7 +23,7 @@ import (
 )
 
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots;droplets,verbs=list;watch
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Passes is what the sweeper needs of the inventory.
 type Passes interface {

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache/informertest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllertest"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/cedros-io/open-spawn/controllers"
@@ -43,12 +44,15 @@ const (
 	stride = time.Second
 	// calm is for how long nothing must be under way before the clock moves on.
 	calm = time.Millisecond
+	// sleepers is how many loops there are: the inventory's, the firewall's and the guard's.
+	sleepers = 3
 )
 
 // idle is the manager's controllers over a fleet at rest: everything that is shipped, on a clock that is moved by hand,
 // with the objects on a shelf in place of an API server, so that a fleet of any size is there at once.
 type idle struct {
 	clock     *clocktesting.FakeClock
+	loops     *clocktesting.FakeClock // the same time, for who has nothing but it to wake up by
 	inventory *inventory.Inventory
 	shelf     *shelf
 	requests  *underWay
@@ -59,7 +63,8 @@ type idle struct {
 
 // startIdle starts the controllers over the fleet that the simulator has.
 func startIdle(ctx context.Context, url string) (*idle, error) {
-	m := &idle{clock: clocktesting.NewFakeClock(time.Now())}
+	now := time.Now()
+	m := &idle{clock: clocktesting.NewFakeClock(now), loops: clocktesting.NewFakeClock(now)}
 	calls := budget.New(budget.Options{
 		PerMinute: unlimited, Token: func() string { return localrun.SimulatorToken }, Clock: m.clock,
 	})
@@ -113,13 +118,22 @@ func (m *idle) newManager() (ctrl.Manager, error) {
 		Scheme: manager.Scheme(), Logger: logr.Discard(), Metrics: metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 		NewCache: func(*rest.Config, cache.Options) (cache.Cache, error) {
-			return &informertest.FakeInformers{Scheme: manager.Scheme()}, nil
+			return &silent{}, nil
 		},
 		NewClient: func(*rest.Config, client.Options) (client.Client, error) { return m.shelf, nil },
 		MapperProvider: func(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 			return meta.NewDefaultRESTMapper(nil), nil
 		},
 	})
+}
+
+// silent is a cache whose objects never change. Every watch has an informer of its own, as the package's are not made
+// for several at once.
+type silent struct{ informertest.FakeInformers }
+
+// GetInformer implements cache.Informers.
+func (*silent) GetInformer(context.Context, client.Object, ...cache.InformerGetOption) (cache.Informer, error) {
+	return controllertest.NewFakeInformer(controllertest.Synced), nil
 }
 
 // register does what internal/manager does.
@@ -132,20 +146,20 @@ func (m *idle) register(
 	}
 	guard := guards.New(guards.Options{
 		Token: func() string { return localrun.SimulatorToken }, Dial: dial, API: m.shelf, Identity: who,
-		Namespace: localrun.SystemNamespace, Recorder: mgr.GetEventRecorder("fleet"), Clock: m.clock,
+		Namespace: localrun.SystemNamespace, Recorder: mgr.GetEventRecorder("fleet"), Clock: m.loops,
 	})
 	if err := mgr.Add(guard); err != nil {
 		return fmt.Errorf("adding the guard: %w", err)
 	}
 	spends := budget.NewInstances(calls, guard)
 	m.inventory = inventory.New(inventory.Options{
-		Lister: spends.For("", ""), Tag: identity.FleetTag(restFleet), Limit: spends.HourLimit, Clock: m.clock,
+		Lister: spends.For("", ""), Tag: identity.FleetTag(restFleet), Limit: spends.HourLimit, Clock: m.loops,
 	})
 	return controllers.Register(ctx, mgr, controllers.Options{
 		Cloud: spends, Freeze: guard, Inventory: m.inventory, Metrics: prometheus.NewRegistry(), Clock: m.clock,
 		Firewall: firewall.New(firewall.Options{
 			Cloud: spends.For("", ""), Freeze: guard, Fleet: restFleet, Recorder: mgr.GetEventRecorder("firewall"),
-			About: guard.Record(), Clock: m.clock,
+			About: guard.Record(), Clock: m.loops,
 		}),
 		Leader: leadership.Alone("bench"), Fleet: restFleet, SettleWindow: settleWindow, ShutdownGrace: 2 * time.Minute,
 		Market:  catalogue.New(catalogue.Options{Cloud: spends.For("", ""), Clock: m.clock}),
@@ -174,6 +188,7 @@ func (m *idle) let(ctx context.Context, d time.Duration) error {
 			return err
 		}
 		m.clock.Step(stride)
+		m.loops.Step(stride)
 	}
 	return m.settle(ctx)
 }
@@ -183,7 +198,7 @@ func (m *idle) pass(ctx context.Context) error {
 	return errors.Join(m.inventory.Refresh(ctx), m.settle(ctx))
 }
 
-// settle waits until no request is under way, nor has been for a moment.
+// settle waits until every loop sleeps and no request is under way, nor has been for a moment.
 func (m *idle) settle(ctx context.Context) error {
 	for {
 		before := m.requests.ended.Load()
@@ -192,7 +207,7 @@ func (m *idle) settle(ctx context.Context) error {
 			return ctx.Err()
 		case <-time.After(calm):
 		}
-		if m.requests.now.Load() == 0 && m.requests.ended.Load() == before {
+		if m.loops.Waiters() == sleepers && m.requests.now.Load() == 0 && m.requests.ended.Load() == before {
 			return nil
 		}
 	}

@@ -65,10 +65,10 @@ func (w *world) start() {
 	mgr := &manual{Manager: inner, clock: w.clock, activity: l.activity, recorder: l.recorder}
 	guard, calls := w.connect(mgr, l)
 	l.inventory = inventory.New(inventory.Options{
-		Lister: calls.For("", ""), Tag: identity.FleetTag(fleetID), Limit: calls.HourLimit, Clock: w.clock,
+		Lister: calls.For("", ""), Tag: identity.FleetTag(fleetID), Limit: calls.HourLimit, Clock: w.loops,
 	})
 	wall := firewall.New(firewall.Options{
-		Cloud: calls.For("", ""), Freeze: guard, Fleet: fleetID, Recorder: l.recorder, About: guard.Record(), Clock: w.clock,
+		Cloud: calls.For("", ""), Freeze: guard, Fleet: fleetID, Recorder: l.recorder, About: guard.Record(), Clock: w.loops,
 	})
 	w.must(controllers.Register(w.Context(), mgr, controllers.Options{
 		Cloud: calls, Freeze: guard, Firewall: wall, Inventory: l.inventory, Metrics: prometheus.NewRegistry(),
@@ -99,7 +99,7 @@ func (w *world) connect(mgr *manual, l *life) (*fleet.Guard, *budget.Instances) 
 	w.must(err, "building a client for the fleet record")
 	guard := fleet.New(fleet.Options{
 		Token: func() string { return token }, API: live, Namespace: w.namespace, Identity: who, NewFleet: true,
-		Recorder: l.recorder, Clock: w.clock,
+		Recorder: l.recorder, Clock: w.loops,
 		Dial: func(token string) (fleet.Cloud, error) {
 			bound := do
 			bound.Token = func() string { return token }

@@ -39,6 +39,8 @@ const (
 	// row must find nothing for the clock to move on.
 	lookEvery = time.Millisecond
 	calm      = 3
+	// sleepers is how many loops there are: the inventory's, the firewall's and the guard's.
+	sleepers = 3
 	// patience bounds what goes on while the clock stands still, in real time.
 	patience = 2 * time.Minute
 )
@@ -49,6 +51,7 @@ type world struct {
 	api       client.Client
 	namespace string
 	clock     *clocktesting.FakeClock
+	loops     *clocktesting.FakeClock // the same time, for who has nothing but it to wake up by
 	sim       *dosim.Server
 	url       string
 	perMinute int
@@ -64,7 +67,8 @@ func newWorld(t *testing.T, options dosim.Options) *world {
 	}
 	// The API server stamps objects with real time; the clock starts there.
 	start := time.Now().Truncate(time.Second) //nolint:forbidigo // see above
-	w := &world{T: t, api: api, namespace: "rest-" + rand.String(8), clock: clocktesting.NewFakeClock(start)}
+	w := &world{T: t, api: api, namespace: "rest-" + rand.String(8)}
+	w.clock, w.loops = clocktesting.NewFakeClock(start), clocktesting.NewFakeClock(start)
 	options.Clock, options.Tokens = w.clock, []string{token}
 	w.sim = dosim.New(options)
 	server := httptest.NewServer(w.sim)
@@ -124,7 +128,8 @@ func (w *world) settle() {
 	w.Helper()
 	quiet, last := 0, int64(-1)
 	w.within("nothing is going on", func() bool {
-		if ended := w.manager.activity.ended.Load(); ended != last || !w.manager.activity.isQuiet() {
+		ended := w.manager.activity.ended.Load()
+		if ended != last || !w.manager.activity.isQuiet() || w.loops.Waiters() != sleepers {
 			quiet, last = 0, ended
 			return false
 		}
@@ -138,6 +143,7 @@ func (w *world) pass(d time.Duration) {
 	w.Helper()
 	for end := w.clock.Now().Add(d); w.clock.Now().Before(end); {
 		w.clock.Step(stride)
+		w.loops.Step(stride)
 		w.settle()
 	}
 }

@@ -5,17 +5,23 @@ package wiring
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
+	"time"
 
+	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/dosim"
 	"github.com/cedros-io/open-spawn/internal/localrun"
 )
 
@@ -24,9 +30,11 @@ func TestEveryRightOfTheManagerIsUsed(t *testing.T) {
 	c := w.newTenant(t).withAccount(t)
 	// Where the API server does not stream lists, the manager lists first, and then watches.
 	w.variables = []string{"KUBE_FEATURE_WatchListClient=false"}
-	manager := w.startChild(t, "--leader-elect")
+	manager := w.startChild(t, "--leader-elect", "--inventory-interval=1s",
+		"--orphan-policy=Report", "--orphan-min-age=1s", "--orphan-sightings=1")
 	c.apply(t, "clerk")
 	c.becomeReady(t, "clerk")
+	w.hasAnEventTwice(t)
 	kubectl(t, "patch", "-n", c.namespace, "bot", "clerk", "--type=merge", "-p", `{"spec":{"deletionPolicy":"Snapshot"}}`)
 	c.becomeReady(t, "clerk")
 	kubectl(t, "delete", "--timeout=60s", "-n", c.namespace, "bot", "clerk")
@@ -46,6 +54,27 @@ func TestEveryRightOfTheManagerIsUsed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// hasAnEventTwice has two orphans reported, the second of which is added to the event of the first.
+func (w *world) hasAnEventTwice(t *testing.T) {
+	t.Helper()
+	long := time.Now().Add(-time.Hour) //nolint:forbidigo // the manager runs on real time
+	for _, name := range []string{"waif-0123456789abc", "stray-0123456789abc"} {
+		w.cloud.Plant(dosim.Plant{Name: name, Tags: []string{w.fleetTag(t)}, CreatedAt: long})
+	}
+	eventually(t, "the second orphan is added to the event of the first", soonEnough, func(ctx context.Context) error {
+		var events eventsv1.EventList
+		if err := shared.api.List(ctx, &events); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool {
+			return e.Reason == spawnv1.OrphanFoundReason && e.Series != nil
+		}) {
+			return fmt.Errorf("none of %d events has a series", len(events.Items))
+		}
+		return nil
+	})
 }
 
 // rightsGranted are the rights of a role, such as "patch spawn.cedros.io/bots/status".
