@@ -9,7 +9,7 @@ const AdmittedCondition = "Admitted"
 
 // Reasons of Admitted.
 const (
-	// AdmittedReason: the Account exists, is Active and stays.
+	// AdmittedReason: the Account exists, is Active and stays, allows the Bot, and keeps a slot for it.
 	AdmittedReason = "Admitted"
 	// AccountNotFoundReason: there is no Account of that name yet. (Reconciling)
 	AccountNotFoundReason = "AccountNotFound"
@@ -17,6 +17,24 @@ const (
 	AccountSuspendedReason = "AccountSuspended"
 	// AccountDeletingReason: the Account is being deleted. (Stalled)
 	AccountDeletingReason = "AccountDeleting"
+	// AccountLimitReachedReason: the Account has no slot left for this Bot; it takes the next one that is free, the oldest
+	// Bot first. (Stalled)
+	AccountLimitReachedReason = "AccountLimitReached"
+	// AccountNotReadyReason: the Account is new, or its status was lost, and the Bots that were there before get their
+	// slots first. (Reconciling)
+	AccountNotReadyReason = "AccountNotReady"
+	// NamespaceNotAllowedReason: the Account does not list the Bot's namespace. (Stalled)
+	NamespaceNotAllowedReason = "NamespaceNotAllowed"
+	// MachineNotAllowedReason: the Account's machinePolicy does not allow the region, size, image, network or price that
+	// spec.machine asks for; the message says what it allows. (Stalled)
+	MachineNotAllowedReason = "MachineNotAllowed"
+	// LiveTradingForbiddenReason: the Bot is to trade with real money, and the Account does not allow it. (Stalled)
+	LiveTradingForbiddenReason = "LiveTradingForbidden"
+	// EndpointNotAllowedReason: the Account's llmPolicy does not allow the host of spec.llm.baseURL. (Stalled)
+	EndpointNotAllowedReason = "EndpointNotAllowed"
+	// SecretNotAllowedReason: the Bot names a Secret that is not open to bots; the message has the command that opens it.
+	// (Stalled)
+	SecretNotAllowedReason = "SecretNotAllowed"
 )
 
 // DropletReadyCondition is True when the Bot's machine is Ready. Besides the reasons below it has those of the

@@ -23,6 +23,11 @@ const (
 	AccountLabel = GroupName + "/account"
 )
 
+// BotAccessLabel opens a Secret to the Bots of its namespace when it is "true": a Bot that names any other is not
+// admitted. Type: label on a Secret. Writer: people who may write the Secret. Reader: webhook and bot controller.
+// Example: "true".
+const BotAccessLabel = GroupName + "/bot-access"
+
 // Annotations by which people say what no spec can say.
 const (
 	// SkipSnapshotAnnotation lets a machine be destroyed without the snapshot that deletionPolicy or desiredState asks
@@ -41,6 +46,11 @@ const (
 // has come, so that clocks that differ replace no machine twice; and it survives backup and restore. Type: annotation
 // on a Droplet. Writer and reader: bot controller. Example: 2026-03-01T21:04:05Z.
 const CreatedAtAnnotation = GroupName + "/created-at"
+
+// AbandonedAnnotation is which machine of the Bot was given up without a proof that it is gone: the Bot's slot is then
+// kept until a complete pass over the fleet shows none. Type: annotation on a Bot. Writer: droplet controller. Reader:
+// bot controller. Example: scout-k3v9x2m1qab7c.
+const AbandonedAnnotation = GroupName + "/abandoned"
 
 // Tags at DigitalOcean.
 const (

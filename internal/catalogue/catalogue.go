@@ -79,6 +79,21 @@ func (c *Catalogue) check(ctx context.Context, shape Shape, maxAge time.Duration
 	return shape.image(image, size)
 }
 
+// HourlyMicroUSD is what a machine of the size costs in micro-USD an hour, without backups; 0 for a size that does not
+// exist.
+func (c *Catalogue) HourlyMicroUSD(ctx context.Context, size string) (int64, error) {
+	sizes, err := c.sizes.recall(ctx, c.clock.Now, "", keep, c.cloud.Sizes)
+	if err != nil {
+		return 0, err
+	}
+	for i := range sizes {
+		if sizes[i].Slug == size {
+			return sizes[i].HourlyPriceMicros, nil
+		}
+	}
+	return 0, nil
+}
+
 // readImage is nil for an image that does not exist.
 func (c *Catalogue) readImage(ctx context.Context, slug string) (*cloud.Image, error) {
 	image, err := c.cloud.Image(ctx, slug)

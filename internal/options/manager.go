@@ -59,6 +59,11 @@ type Manager struct {
 	LeaderElectionNamespace string
 	// MetricsBindAddress is where metrics are served; 0 means nowhere.
 	MetricsBindAddress string
+	// WebhookBindAddress is where the admission webhooks are served, over TLS; 0 means nowhere.
+	WebhookBindAddress string
+	// WebhookHosts are the names by which the API server calls the webhooks; none means those of Service
+	// open-spawn-webhook in the manager's namespace.
+	WebhookHosts []string
 	// HealthProbeBindAddress is where /healthz and /readyz are served; 0 means nowhere.
 	HealthProbeBindAddress string
 	// LogLevel is error, info or debug.
@@ -103,7 +108,7 @@ var namespacePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
 // ParseManager reads the manager's settings; an error is one line that names the flag.
 func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, error) {
 	var o Manager
-	var namespaces, cidrs, egress string
+	var namespaces, cidrs, egress, hosts string
 	fs.StringVar(&o.Kubeconfig, "kubeconfig", "", "path of a kubeconfig file; unset means the Pod's ServiceAccount")
 	fs.StringVar(&o.DigitalOceanURL, "digitalocean-url", "", "URL of the DigitalOcean API; unset means DigitalOcean")
 	fs.StringVar(&o.DigitalOceanTokenFile, "digitalocean-token-file", "",
@@ -139,12 +144,17 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 	fs.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", "open-spawn-system",
 		"namespace of the leader's lease and of the fleet record, created when it is missing")
 	fs.StringVar(&o.MetricsBindAddress, "metrics-bind-address", ":8080", "address of the metrics; 0 means none")
+	fs.StringVar(&o.WebhookBindAddress, "webhook-bind-address", ":9443",
+		"address of the admission webhooks; 0 means none")
+	fs.StringVar(&hosts, "webhook-hosts", "",
+		"host names or IP addresses by which the API server calls the webhooks, separated by commas; unset means those "+
+			"of Service open-spawn-webhook in the manager's namespace")
 	fs.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of the probes; 0 means none")
 	fs.StringVar(&o.LogLevel, "log-level", "info", "error, info or debug")
 	if err := Parse(fs, ManagerEnvPrefix, args, lookup); err != nil {
 		return Manager{}, err
 	}
-	o.WatchNamespaces = split(namespaces)
+	o.WatchNamespaces, o.WebhookHosts = split(namespaces), split(hosts)
 	var err error
 	if o.SSHCIDRs, o.ExtraEgress, err = readNetworks(cidrs, egress); err != nil {
 		return Manager{}, err

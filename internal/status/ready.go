@@ -92,7 +92,9 @@ func classOf(reason string) class {
 		spawnv1.InstanceDiffersReason, spawnv1.AccountMismatchReason, spawnv1.FleetUnacknowledgedReason,
 		spawnv1.FleetOfAnotherClusterReason, spawnv1.FleetRecordInvalidReason, spawnv1.SizeRefusedReason,
 		spawnv1.SnapshotFailedReason, spawnv1.MassDestructionReason, spawnv1.SnapshotLostReason,
-		spawnv1.RedeployBlockedReason:
+		spawnv1.RedeployBlockedReason, spawnv1.AccountLimitReachedReason, spawnv1.NamespaceNotAllowedReason,
+		spawnv1.MachineNotAllowedReason, spawnv1.LiveTradingForbiddenReason, spawnv1.EndpointNotAllowedReason,
+		spawnv1.SecretNotAllowedReason:
 		return stalled
 	case spawnv1.AccountSuspendedReason:
 		return resting

@@ -1,0 +1,73 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package slots
+
+import (
+	"cmp"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/status"
+)
+
+// Claimant is a Bot without a slot that wants one.
+type Claimant struct {
+	// Bot is the Bot.
+	Bot *spawnv1.Bot
+	// OwnsMachine tells whether it has a machine already: its slot was lost, not refused.
+	OwnsMachine bool
+}
+
+// Queue are the Bots of an Account that want a slot and have none, in the order in which they get one: those that own
+// a machine first, because that one counts already, and then the oldest. The Bots are all that refer to the Account,
+// and the Droplets all of their namespaces, or more.
+func Queue(account *spawnv1.Account, bots []spawnv1.Bot, droplets []spawnv1.Droplet) []Claimant {
+	machines := make(map[types.NamespacedName]bool, len(droplets))
+	for i := range droplets {
+		machines[types.NamespacedName{Namespace: droplets[i].Namespace, Name: droplets[i].Spec.BotRef.Name}] = true
+	}
+	var queue []Claimant
+	for i := range bots {
+		bot := &bots[i]
+		c := Claimant{Bot: bot, OwnsMachine: bot.Status.DropletName != "" || machines[client.ObjectKeyFromObject(bot)]}
+		if !Holds(account, bot) && (c.OwnsMachine || competes(bot)) {
+			queue = append(queue, c)
+		}
+	}
+	slices.SortFunc(queue, Claimant.compare)
+	return queue
+}
+
+func (c Claimant) compare(other Claimant) int {
+	if c.OwnsMachine != other.OwnsMachine {
+		if c.OwnsMachine {
+			return -1
+		}
+		return 1
+	}
+	a, b := c.Bot, other.Bot
+	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(KeyOf(a), KeyOf(b)))
+}
+
+// competes tells whether a Bot without a machine may get a slot: one that is going, or that the Account's policy
+// refuses, stands in nobody's way. What was said of an earlier generation of the Bot does not count.
+func competes(bot *spawnv1.Bot) bool {
+	if !bot.DeletionTimestamp.IsZero() {
+		return false
+	}
+	admitted := status.Get(bot, spawnv1.AdmittedCondition)
+	if admitted == nil || admitted.ObservedGeneration != bot.Generation {
+		return true
+	}
+	switch admitted.Reason {
+	case spawnv1.NamespaceNotAllowedReason, spawnv1.MachineNotAllowedReason, spawnv1.LiveTradingForbiddenReason,
+		spawnv1.EndpointNotAllowedReason, spawnv1.SecretNotAllowedReason, spawnv1.CredentialsInvalidReason,
+		spawnv1.ThrottledReason, spawnv1.CloudUnavailableReason:
+		return false
+	}
+	return true
+}
