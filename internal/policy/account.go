@@ -11,8 +11,8 @@ import (
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 )
 
-// Check is all that the Account's spec alone forbids of the Bot, empty when it forbids nothing. What a size costs is not
-// known here: see CheckPrice.
+// Check is all that the Account's spec alone forbids of the Bot, empty when it forbids nothing. What a size costs is
+// not known here: see CheckPrice.
 func Check(account *spawnv1.Account, bot *spawnv1.Bot) []Violation {
 	found := checkMachine(account, &bot.Spec.Machine)
 	if !slices.Contains(account.Spec.Namespaces, bot.Namespace) {
