@@ -21,6 +21,9 @@ import (
 // ours selects what config/ installs.
 var ours = client.MatchingLabels{"app.kubernetes.io/part-of": "open-spawn"}
 
+// forPeople are the roles that whoever runs the platform binds, or that the cluster's own roles take in.
+var forPeople = map[string]bool{"open-spawn-view": true, "open-spawn-edit": true, "open-spawn-account-admin": true}
+
 // binding is what ClusterRoleBindings and RoleBindings have in common.
 type binding struct {
 	name, namespace string
@@ -50,7 +53,7 @@ func TestEveryBindingIsWhole(t *testing.T) {
 		}
 	}
 	for key, free := range unbound {
-		if free {
+		if free && !forPeople[key.Name] {
 			t.Errorf("role %s is bound to nobody", key)
 		}
 	}
