@@ -22,6 +22,15 @@ type sighting struct {
 	confirmed time.Time
 }
 
+// early is how long it is still too early to ask the API server, for the first time or for the last.
+func (s *sighting) early(now time.Time) time.Duration {
+	due := s.since.Add(confirmedAfter)
+	if !s.confirmed.IsZero() {
+		due = s.since.Add(sweptAfter)
+	}
+	return due.Sub(now)
+}
+
 // sightings are remembered in memory, so a restart only delays what follows from them. The zero value is empty.
 type sightings struct {
 	mu       sync.Mutex

@@ -116,18 +116,14 @@ func (s *sweeper) mayJudge(bot types.NamespacedName) bool {
 
 func same(a, b spawnv1.Slot) bool { return a.UID == b.UID && a.ReservedAt.Equal(&b.ReservedAt) }
 
-// look takes one slot away, or says when to look again. The API server itself is asked twice, with a pass over the fleet
-// in between.
+// look takes one slot away, or says when to look again. The API server itself is asked twice, with a pass over the
+// fleet in between.
 func (s *sweeper) look(
 	ctx context.Context, account *spawnv1.Account, key string, seen *sighting,
 ) (wait time.Duration, err error) {
 	now := s.clock.Now()
-	age := now.Sub(seen.since)
-	if age < confirmedAfter {
-		return confirmedAfter - age, nil
-	}
-	if age < sweptAfter && !seen.confirmed.IsZero() {
-		return sweptAfter - age, nil
+	if wait := seen.early(now); wait > 0 {
+		return wait, nil
 	}
 	bot, err := s.live.bot(ctx, slots.BotOf(key))
 	switch {
@@ -138,7 +134,7 @@ func (s *sweeper) look(
 		return confirmedAfter, nil
 	case seen.confirmed.IsZero():
 		seen.confirmed = now
-		return max(sweptAfter-age, passAgain), nil
+		return max(seen.early(now), passAgain), nil
 	case bot == nil:
 		if wait, err := s.machineLeft(ctx, slots.BotOf(key), seen.confirmed); wait > 0 || err != nil {
 			return wait, err
@@ -147,8 +143,8 @@ func (s *sweeper) look(
 	return 0, s.remove(ctx, account, key)
 }
 
-// machineLeft is when to look again whether a machine of an absent Bot is left: 0 when neither a Droplet nor a pass that
-// began after an instant shows any.
+// machineLeft is when to look again whether a machine of an absent Bot is left: 0 when neither a Droplet nor a pass
+// that began after an instant shows any.
 func (s *sweeper) machineLeft(
 	ctx context.Context, bot types.NamespacedName, after time.Time,
 ) (wait time.Duration, err error) {

@@ -31,7 +31,7 @@ func TestWhatAnAccountForbids(t *testing.T) {
 		edit func(*spawnv1.Account, *spawnv1.Bot)
 		want []string // reason field: message
 	}
-	live := func(a *spawnv1.Account, b *spawnv1.Bot) { b.Spec.Trading.Mode = spawnv1.TradingLive }
+	live := func(_ *spawnv1.Account, b *spawnv1.Bot) { b.Spec.Trading.Mode = spawnv1.TradingLive }
 	const endpoint = spawnv1.EndpointNotAllowedReason + " spec.llm.baseURL: "
 	for name, test := range map[string]row{
 		"nothing": {edit: func(*spawnv1.Account, *spawnv1.Bot) {}},
@@ -179,11 +179,13 @@ func TestAChangeAnswersForWhatItAdds(t *testing.T) {
 		edit func(*spawnv1.Bot)
 		want string
 	}{
-		"nothing":            {func(*spawnv1.Bot) {}, ""},
-		"one thing less":     {func(b *spawnv1.Bot) { b.Spec.Machine.Region = "ams3" }, ""},
-		"another of a kind":  {func(b *spawnv1.Bot) { b.Spec.Machine.Region = "lon1" }, `"lon1"`},
-		"one thing more":     {func(b *spawnv1.Bot) { b.Spec.Trading.Mode = spawnv1.TradingLive }, "Live"},
-		"one more, one less": {func(b *spawnv1.Bot) { b.Spec.Machine.Region, b.Spec.Machine.VPCUUID = "ams3", "net" }, "vpcUUID"},
+		"nothing":           {func(*spawnv1.Bot) {}, ""},
+		"one thing less":    {func(b *spawnv1.Bot) { b.Spec.Machine.Region = "ams3" }, ""},
+		"another of a kind": {func(b *spawnv1.Bot) { b.Spec.Machine.Region = "lon1" }, `"lon1"`},
+		"one thing more":    {func(b *spawnv1.Bot) { b.Spec.Trading.Mode = spawnv1.TradingLive }, "Live"},
+		"one more, one less": {func(b *spawnv1.Bot) {
+			b.Spec.Machine.Region, b.Spec.Machine.VPCUUID = "ams3", "net"
+		}, "vpcUUID"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			after := before.DeepCopy()

@@ -90,8 +90,8 @@ func TestTheSecretsOfABotAreInTheOrderOfTheirNames(t *testing.T) {
 }
 
 func TestOnlyAnOpaqueSecretWithTheLabelIsOpenToBots(t *testing.T) {
-	const closed = `SecretNotAllowed spec.llm.apiKeySecretRef: Secret "llm" is not open to bots; whoever owns it can open ` +
-		`it with: kubectl label -n desk secret llm spawn.cedros.io/bot-access=true`
+	const closed = `SecretNotAllowed spec.llm.apiKeySecretRef: Secret "llm" is not open to bots; whoever owns it can ` +
+		`open it with: kubectl label -n desk secret llm spawn.cedros.io/bot-access=true`
 	use := policy.SecretUse{Field: "spec.llm.apiKeySecretRef"}
 	labels := func(value string) map[string]string { return map[string]string{spawnv1.BotAccessLabel: value} }
 	for name, test := range map[string]struct {

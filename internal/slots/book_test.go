@@ -291,8 +291,8 @@ func TestABrokenCallIsAnErrorOfItsOwn(t *testing.T) {
 	d := newDesk(t, 1)
 	d.must(d.take("scout", "1"))
 	account := d.Account()
-	d.Book.Client = failing{d.Env.Client, apierrors.NewForbidden(spawnv1.GroupVersion.WithResource("accounts").GroupResource(),
-		d.AccountName(), errors.New("no role"))}
+	accounts := spawnv1.GroupVersion.WithResource("accounts").GroupResource()
+	d.Book.Client = failing{d.Env.Client, apierrors.NewForbidden(accounts, d.AccountName(), errors.New("no role"))}
 	_, take := d.Take(t.Context(), d.AccountName(), d.bot("scout", "1"))
 	for what, err := range map[string]error{
 		"reserving": d.reserve("scout"), "taking": take, "binding": d.Bind(t.Context(), account, d.bot("scout", "1")),

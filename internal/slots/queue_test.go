@@ -76,10 +76,14 @@ func TestTheQueue(t *testing.T) {
 			bots: []spawnv1.Bot{bot("old", 0), bot("young", 9)}, droplets: []spawnv1.Droplet{droplet("other", "young")},
 			want: "old young",
 		},
-		"who is going":               {bots: []spawnv1.Bot{bot("a", 0, deleting), bot("b", 1)}, want: "b"},
-		"who is going with machine":  {bots: []spawnv1.Bot{bot("a", 1, deleting, named), bot("b", 0)}, want: "a* b"},
-		"who is refused with one":    {bots: []spawnv1.Bot{bot("a", 1, named, refused(spawnv1.MachineNotAllowedReason))}, want: "a*"},
-		"who was refused and edited": {bots: []spawnv1.Bot{bot("a", 1, refused(spawnv1.MachineNotAllowedReason), edited)}, want: "a"},
+		"who is going":              {bots: []spawnv1.Bot{bot("a", 0, deleting), bot("b", 1)}, want: "b"},
+		"who is going with machine": {bots: []spawnv1.Bot{bot("a", 1, deleting, named), bot("b", 0)}, want: "a* b"},
+		"who is refused with one": {
+			bots: []spawnv1.Bot{bot("a", 1, named, refused(spawnv1.MachineNotAllowedReason))}, want: "a*",
+		},
+		"who was refused and edited": {
+			bots: []spawnv1.Bot{bot("a", 1, refused(spawnv1.MachineNotAllowedReason), edited)}, want: "a",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
