@@ -17,6 +17,7 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/controllers/account"
+	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/slots"
 	"github.com/cedros-io/open-spawn/internal/status"
 	"github.com/cedros-io/open-spawn/internal/testenv"
@@ -146,6 +147,25 @@ func (o *office) strip(obj client.Object) {
 	o.t.Helper()
 	o.Update(obj, func() { obj.SetFinalizers(nil) })
 	o.must(client.IgnoreNotFound(o.Client.Delete(o.t.Context(), obj)))
+}
+
+// droplet creates the Droplet of a Bot, which need not exist.
+func (o *office) droplet(bot string) *spawnv1.Droplet {
+	o.t.Helper()
+	droplet := &spawnv1.Droplet{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: o.Namespace, Name: identity.NewName(testenv.Fleet, o.Namespace, bot),
+			Finalizers: []string{spawnv1.DropletFinalizer},
+		},
+		Spec: spawnv1.DropletSpec{
+			BotRef: spawnv1.BotReference{Name: bot},
+			Region: "nyc3", Size: "s-1vcpu-2gb", Image: "ubuntu-24-04-x64",
+			Backups: spawnv1.SwitchDisabled, Monitoring: spawnv1.SwitchEnabled, IPv6: spawnv1.SwitchDisabled,
+			PowerState: spawnv1.PowerOn, DeletionPolicy: spawnv1.DeletionPolicyDelete,
+		},
+	}
+	o.must(o.Client.Create(o.t.Context(), droplet))
+	return droplet
 }
 
 func (o *office) wantBots(when string, admitted, waiting int32) {

@@ -59,11 +59,11 @@ func TestBotsThatGetNoSlotAreNotWaitedFor(t *testing.T) {
 func TestCRIT002_AFullAccountIsInitializedUnlessAMachineHasNoSlot(t *testing.T) {
 	o := newOffice(t, 1)
 	o.bots(spawnv1.AccountNotReadyReason, "hawk")
-	o.GivenDroplet("scout") // makes the Bot too, and its status names the machine
+	scout := o.GivenBot("scout")
+	o.editStatus(scout, func() { scout.Status.DropletName = o.droplet("scout").Name })
 	o.take("hawk")
 	o.look()
 	o.wantInitialized("scout's machine has no slot", false)
-	scout := o.Bot("scout")
 	o.editStatus(scout, func() { scout.Status.DropletName = "" })
 	o.look()
 	o.wantInitialized("scout's machine is not in its status any more", false)

@@ -32,14 +32,6 @@ func (o *office) instance(bot string) int64 {
 	})
 }
 
-// orphan leaves a Droplet object behind whose Bot is gone, and which has no instance.
-func (o *office) orphan(bot string) *spawnv1.Droplet {
-	o.t.Helper()
-	droplet := o.GivenDroplet(bot)
-	o.strip(o.Bot(bot))
-	return droplet
-}
-
 // wantSwept compares the metric.
 func (o *office) wantSwept(want float64) {
 	o.t.Helper()
@@ -100,8 +92,8 @@ func TestCRIT002_ASlotIsKeptWhileSomethingSpeaksForIt(t *testing.T) {
 		"another Bot of its name":      {func(o *office) { bind(o); o.GivenBot("ghost") }, none, 0},
 		"another of its name appears":  {bind, func(o *office) { o.GivenBot("ghost") }, 0},
 		"its Bot is still there":       {func(o *office) { o.GivenBot("ghost"); o.take("ghost") }, none, 0},
-		"a Droplet is left":            {func(o *office) { bind(o); o.orphan("ghost") }, none, time.Minute},
-		"a Droplet appears":            {bind, func(o *office) { o.orphan("ghost") }, time.Minute},
+		"a Droplet is left":            {func(o *office) { bind(o); o.droplet("ghost") }, none, time.Minute},
+		"a Droplet appears":            {bind, func(o *office) { o.droplet("ghost") }, time.Minute},
 		"an instance is left":          {func(o *office) { bind(o); o.instance("ghost") }, none, time.Minute},
 		"an instance of a reservation": {func(o *office) { reserve(o); o.instance("ghost") }, none, time.Minute},
 		"no name of a Bot": {func(o *office) {
@@ -135,7 +127,7 @@ func TestCRIT002_ASlotIsKeptWhileSomethingSpeaksForIt(t *testing.T) {
 func TestASlotGoesWhenNothingSpeaksForItAnyMore(t *testing.T) {
 	o := newOffice(t, 1)
 	o.bind("ghost", "1")
-	droplet := o.orphan("ghost")
+	droplet := o.droplet("ghost")
 	id := o.instance("ghost")
 	o.at(0)
 	o.at(half)
