@@ -25,7 +25,7 @@ import (
 	"github.com/cedros-io/open-spawn/internal/leadership"
 )
 
-// Options are what the controllers need besides a manager. All are required.
+// Options are what the controllers need besides a manager. All are required but Namespaces.
 type Options struct {
 	// Cloud is where instances are, as far as the budget lets us ask.
 	Cloud *budget.Instances
@@ -43,6 +43,8 @@ type Options struct {
 	Leader leadership.Check
 	// Fleet is the fleet id.
 	Fleet string
+	// Namespaces are the only ones that are watched; none means all.
+	Namespaces []string
 	// Market knows what can be had.
 	Market *catalogue.Catalogue
 	// ShutdownGrace is how long a machine is given to shut itself down before its power is cut.
@@ -67,7 +69,8 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		return fmt.Errorf("adding the firewall: %w", err)
 	}
 	accounts := account.NewController(account.Options{
-		Client: mgr.GetClient(), Clock: o.Clock, Recorder: mgr.GetEventRecorder("account"),
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespaces: o.Namespaces, Inventory: o.Inventory,
+		Fleet: o.Fleet, Clock: o.Clock, Recorder: mgr.GetEventRecorder("account"),
 	})
 	if err := o.Metrics.Register(accounts); err != nil {
 		return fmt.Errorf("registering the metrics of the account controller: %w", err)

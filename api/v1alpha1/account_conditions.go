@@ -9,14 +9,15 @@ const (
 	BotsRemainReason = "BotsRemain"
 )
 
-// WithinLimitCondition is True when no more Bots are admitted than the Account allows, and False after a downgrade.
-// Nothing is destroyed for it, so it does not feed Ready.
+// WithinLimitCondition is True when no more slots are bound to Bots than the Account allows, and False after a
+// downgrade. Nothing is destroyed for it, so it does not feed Ready.
 const WithinLimitCondition = "WithinLimit"
 
 // Reasons of WithinLimit.
 const (
 	// WithinLimitReason: the admitted Bots are at most the limit.
 	WithinLimitReason = "WithinLimit"
-	// OverLimitReason: more Bots are admitted than the limit allows; the message has both numbers.
+	// OverLimitReason: more Bots are admitted than the limit allows; the message has both numbers and names the newest,
+	// which are those beyond it. No new slot is given before there is room.
 	OverLimitReason = "OverLimit"
 )

@@ -172,11 +172,11 @@ type Slot struct {
 
 // AccountBots counts the Bots that refer to an account.
 type AccountBots struct {
-	// admitted Bots may own a machine.
+	// admitted is how many slots are bound to a Bot, which may own a machine.
 	// +optional
 	Admitted int32 `json:"admitted"`
 
-	// waiting Bots refer to the account and are not admitted.
+	// waiting Bots refer to the account, are not being deleted, and have no slot.
 	// +optional
 	Waiting int32 `json:"waiting"`
 }
@@ -205,7 +205,8 @@ type AccountStatus struct {
 	// +optional
 	HourlyCostMicroUSD *int64 `json:"hourlyCostMicroUSD,omitempty"`
 
-	// initializedFor is the uid of the Account whose existing bots have all been given their slots.
+	// initializedFor is the uid of the Account whose existing bots have been given their slots, as far as there is room.
+	// While it is another, no slot is reserved for a new bot.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	InitializedFor string `json:"initializedFor,omitempty"`

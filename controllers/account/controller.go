@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package account keeps an Account's status true: its limit, how many Bots it has admitted, what their machines cost,
-// and whether it can go. It is the only writer of an Account's status.
+// Package account keeps an Account's status true: its limit, how many Bots have its slots, what their machines cost,
+// and whether it can go. It gives no slot, and takes away those whose Bot does not exist. It is the only writer of an
+// Account's status, but for the slots.
 package account
 
 import (
@@ -12,7 +13,6 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -27,22 +27,31 @@ import (
 	"github.com/cedros-io/open-spawn/internal/finalizer"
 	"github.com/cedros-io/open-spawn/internal/index"
 	"github.com/cedros-io/open-spawn/internal/outcome"
+	"github.com/cedros-io/open-spawn/internal/slots"
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts/status,verbs=patch
-// +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots,verbs=list;watch
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots,verbs=get;list;watch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=droplets,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // namedInMessage is how many Bots a message names before it counts the rest.
 const namedInMessage = 5
 
-// Options are the collaborators of a Controller. All are required.
+// Options are the collaborators of a Controller. All are required but Namespaces.
 type Options struct {
 	// Client reads from the cache and writes.
 	Client client.Client
+	// Live reads from the API server itself.
+	Live client.Reader
+	// Namespaces are the only ones that may be read; none means all.
+	Namespaces []string
+	// Inventory is the fleet as the cloud lists it.
+	Inventory Fleet
+	// Fleet is the fleet id.
+	Fleet string
 	// Clock is the time.
 	Clock clock.PassiveClock
 	// Recorder takes events.
@@ -52,14 +61,19 @@ type Options struct {
 // Controller reconciles Accounts. It is a Prometheus collector that whoever made it registers.
 type Controller struct {
 	client   client.Client
+	live     live
 	clock    clock.PassiveClock
 	recorder events.EventRecorder
+	sweeper  *sweeper
 	costs    costs
+	tallies  tallies
 }
 
 // NewController builds a Controller.
 func NewController(o Options) *Controller {
-	return &Controller{client: o.Client, clock: o.Clock, recorder: o.Recorder}
+	return &Controller{
+		client: o.Client, live: live{o.Live, o.Namespaces}, clock: o.Clock, recorder: o.Recorder, sweeper: newSweeper(o),
+	}
 }
 
 // Reconcile looks at the Account of that name, if there is one, and at what its machines cost in either case.
@@ -72,10 +86,13 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := c.client.Get(ctx, request.NamespacedName, &account); err != nil {
 		if apierrors.IsNotFound(err) {
 			c.costs.forget(request.Name, cost)
+			c.tallies.forget(request.Name)
+			c.sweeper.sightings.forget(request.Name)
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	c.costs.set(account.Name, cost)
+	c.tallies.set(&account)
 	return c.reconcile(ctx, &account, cost)
 }
 
@@ -96,62 +113,48 @@ func (c *Controller) reconcile(ctx context.Context, account *spawnv1.Account, co
 		log.FromContext(ctx).Info("no bot refers to the account any more")
 		return reconcile.Result{}, finalizer.Remove(ctx, c.client, account, spawnv1.AccountFinalizer)
 	}
+	var out outcome.Outcome
 	before := account.DeepCopy()
 	draft := status.NewDraft(c.client, account)
-	now := c.clock.Now()
-	limit := account.Limit()
-	account.Status.Limit = &limit
-	account.Status.Bots = count(bots.Items)
 	account.Status.HourlyCostMicroUSD = &cost
-	status.Set(account, now, withinLimitCondition(account))
-	if deleting {
-		status.NotReady(account, now, spawnv1.BotsRemainReason,
-			"waiting for its Bots to be deleted: "+strings.Join(namesOf(bots.Items), ", "))
-	} else {
-		status.Summarize(account, now)
-	}
-	var out outcome.Outcome
+	c.judge(account, bots.Items)
+	out.Add(reconcile.Result{}, c.initialize(ctx, account, bots.Items))
 	err := draft.Save(ctx)
 	if err == nil {
 		status.Announce(c.recorder, before, account)
 	}
 	out.Add(reconcile.Result{}, client.IgnoreNotFound(err))
+	out.Add(c.sweeper.sweep(ctx, account, bots.Items)) // last, because it changes what was read
 	return out.Of()
 }
 
-// count tells admitted Bots from those that were refused. A Bot that was not looked at yet counts as neither, so that a
-// new Bot is one write to its Account, not two.
-func count(bots []spawnv1.Bot) spawnv1.AccountBots {
-	var counted spawnv1.AccountBots
-	for i := range bots {
-		switch c := status.Get(&bots[i], spawnv1.AdmittedCondition); {
-		case c == nil:
-		case c.Status == metav1.ConditionTrue:
-			counted.Admitted++
-		default:
-			counted.Waiting++
-		}
+// judge says what the slots and the Bots come to.
+func (c *Controller) judge(account *spawnv1.Account, bots []spawnv1.Bot) {
+	now, limit := c.clock.Now(), account.Limit()
+	account.Status.Limit = &limit
+	account.Status.Bots = count(account, bots)
+	status.Set(account, now, withinLimitCondition(account, bots))
+	if !account.DeletionTimestamp.IsZero() {
+		status.NotReady(account, now, spawnv1.BotsRemainReason,
+			"waiting for its Bots to be deleted: "+strings.Join(namesOf(bots), ", "))
+		return
 	}
-	return counted
-}
-
-func withinLimitCondition(account *spawnv1.Account) metav1.Condition {
-	admitted, limit := account.Status.Bots.Admitted, *account.Status.Limit
-	if admitted > limit {
-		return status.False(spawnv1.WithinLimitCondition, spawnv1.OverLimitReason,
-			"%d Bots are admitted and the limit is %d; nothing is destroyed for it", admitted, limit)
-	}
-	return status.True(spawnv1.WithinLimitCondition, spawnv1.WithinLimitReason, "%d of %d", admitted, limit)
+	status.Summarize(account, now)
 }
 
 func namesOf(bots []spawnv1.Bot) []string {
 	names := make([]string, 0, len(bots))
 	for i := range bots {
-		names = append(names, bots[i].Namespace+"/"+bots[i].Name)
+		names = append(names, slots.KeyOf(&bots[i]))
 	}
 	slices.Sort(names)
+	return some(names)
+}
+
+// some are the first names, and how many there are besides.
+func some(names []string) []string {
 	if more := len(names) - namedInMessage; more > 0 {
-		names = append(names[:namedInMessage], fmt.Sprintf("and %d more", more))
+		return append(slices.Clone(names[:namedInMessage]), fmt.Sprintf("and %d more", more))
 	}
 	return names
 }

@@ -111,25 +111,23 @@ var (
 		"What all machines cost, in millionths of a US dollar an hour; absent where no Account was looked at.", nil, nil)
 )
 
-// Describe implements prometheus.Collector.
-func (c *Controller) Describe(to chan<- *prometheus.Desc) {
+func (c *costs) describe(to chan<- *prometheus.Desc) {
 	to <- accountCostMetric
 	to <- costMetric
 }
 
-// Collect implements prometheus.Collector. A replica that has looked at no Account says nothing.
-func (c *Controller) Collect(to chan<- prometheus.Metric) {
-	c.costs.mu.Lock()
-	defer c.costs.mu.Unlock()
-	if c.costs.accounts == nil && c.costs.others == nil {
+func (c *costs) collect(to chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.accounts == nil && c.others == nil {
 		return
 	}
 	var all int64
-	for account, sum := range c.costs.accounts {
+	for account, sum := range c.accounts {
 		all += sum
 		to <- prometheus.MustNewConstMetric(accountCostMetric, prometheus.GaugeValue, float64(sum), account)
 	}
-	for _, sum := range c.costs.others {
+	for _, sum := range c.others {
 		all += sum
 	}
 	to <- prometheus.MustNewConstMetric(costMetric, prometheus.GaugeValue, float64(all))

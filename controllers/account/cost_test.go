@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -35,20 +34,10 @@ func wantCost(t *testing.T, e *testenv.Env, when string, account, fleet int64) {
 // wantMetrics compares the costs of accounts, and of the fleet under no name.
 func wantMetrics(t *testing.T, e *testenv.Env, when string, want map[string]float64) {
 	t.Helper()
-	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(e.Manager.Accounts)
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
 	got := map[string]float64{}
-	for _, family := range families {
-		for _, m := range family.GetMetric() {
-			account := ""
-			for _, label := range m.GetLabel() {
-				account = label.GetValue()
-			}
-			got[account] = m.GetGauge().GetValue()
+	for name, value := range metricsOf(t, e.Manager.Accounts) {
+		if family, account, _ := strings.Cut(name, " "); strings.HasSuffix(family, "hourly_cost_micro_usd") {
+			got[account] = value
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

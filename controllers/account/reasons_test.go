@@ -15,7 +15,7 @@ import (
 var provoked = map[string]string{
 	"BotsRemainReason":  "TestADeletedAccountNamesSomeOfItsBotsAndCountsTheRest",
 	"WithinLimitReason": "TestTheLimitIsTheTiersUnlessMaxBotsSaysOtherwise",
-	"OverLimitReason":   "TestADowngradeDestroysNothingAndSaysSo",
+	"OverLimitReason":   "TestCRIT002_ADowngradeDestroysNothingAndSaysSo",
 }
 
 func TestEveryReasonOfAnAccountIsProvokedByATest(t *testing.T) {

@@ -4,14 +4,19 @@
 package account_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/slots"
 	"github.com/cedros-io/open-spawn/internal/status"
 	"github.com/cedros-io/open-spawn/internal/testenv"
 )
@@ -45,41 +50,95 @@ func TestTheLimitIsTheTiersUnlessMaxBotsSaysOtherwise(t *testing.T) {
 	}
 }
 
-func TestAnAccountCountsItsOwnBotsAndNoOthers(t *testing.T) {
-	e := testenv.New(t)
-	account := e.GivenAccount()
-	e.GivenBot("scout")
-	e.GivenBot("hawk")
-	e.GivenBot("stray", func(b *spawnv1.Bot) { b.Spec.AccountRef.Name = "somebody-else" })
-	e.Settle()
-	if got := e.Account().Status.Bots; got.Admitted != 2 || got.Waiting != 0 {
-		t.Errorf("counted %+v, want 2 admitted", got)
-	}
+func TestAnAccountCountsItsSlotsAndTheBotsThatHaveNone(t *testing.T) {
+	o := newOffice(t, 4)
+	o.bots(spawnv1.AdmittedReason, "scout", "hawk")
+	o.GivenBot("stray", func(b *spawnv1.Bot) { b.Spec.AccountRef.Name = "somebody-else" })
+	o.take("scout", "hawk")
+	o.GivenBot("new")
+	o.reserve("new")
+	o.look()
+	o.wantBots("one that nobody has looked at has a reservation", 2, 0)
+	o.bots(spawnv1.SecretNotAllowedReason, "owl")
+	o.bots(spawnv1.AccountSuspendedReason, "jay")
+	o.look()
+	o.wantBots("two have none", 2, 2)
 
-	e.Update(account, func() { account.Spec.DesiredState = spawnv1.AccountSuspended })
-	e.Settle()
-	if got := e.Account().Status.Bots; got.Admitted != 0 || got.Waiting != 2 {
-		t.Errorf("suspended: counted %+v, want 2 waiting", got)
-	}
+	account := o.Account()
+	o.Update(account, func() { account.Spec.DesiredState = spawnv1.AccountSuspended })
+	o.look()
+	o.wantBots("suspended, they keep their slots", 2, 2)
 
-	e.Delete(e.Bot("hawk"))
-	e.Until("hawk is not counted any more", func() bool { return e.Account().Status.Bots.Waiting == 1 })
+	owl := o.Bot("owl")
+	o.Update(owl, func() { owl.Finalizers = []string{"example.com/theirs"} })
+	o.Delete(o.Bot("owl"))
+	o.look()
+	o.wantBots("one that is going waits for nothing", 2, 1)
+	o.must(o.book.Release(t.Context(), o.AccountName(), o.Bot("hawk")))
+	o.look()
+	o.wantBots("one has lost its slot", 1, 2)
 }
 
-func TestADowngradeDestroysNothingAndSaysSo(t *testing.T) {
+// TestAStampIsNotNews: a slot that is reserved, or stamped anew, is one write to the Account and not two.
+func TestAStampIsNotNews(t *testing.T) {
+	o := newOffice(t, 4)
+	o.bots(spawnv1.AdmittedReason, "scout")
+	o.take("scout")
+	o.look()
+	for range 3 {
+		o.Step(time.Second)
+		o.reserve("scout")
+		o.reserve("hawk")
+		stamped := o.Account().ResourceVersion
+		o.look()
+		if now := o.Account().ResourceVersion; now != stamped {
+			t.Errorf("the account is written at %s for a stamp at %s", now, stamped)
+		}
+	}
+	o.wantBots("a reservation is nobody's", 1, 0)
+}
+
+func TestCRIT002_ADowngradeDestroysNothingAndSaysSo(t *testing.T) {
 	e := testenv.New(t)
-	for _, name := range []string{"scout", "hawk", "owl"} {
+	book := slots.Book{Client: e.Client, Clock: e.Clock}
+	for _, name := range []string{"a-scout", "b-hawk", "c-owl"} {
 		e.GivenReadyBot(name)
+		if _, err := book.Take(t.Context(), e.AccountName(), e.Bot(name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	account := e.Account()
 	e.Update(account, func() { account.Spec.Tier = spawnv1.AccountTierBasic })
 	e.Settle()
 	account = e.Account()
-	e.WantCondition(account, spawnv1.WithinLimitCondition, metav1.ConditionFalse, spawnv1.OverLimitReason, "3", "2")
+	e.WantCondition(account, spawnv1.WithinLimitCondition, metav1.ConditionFalse, spawnv1.OverLimitReason,
+		"3 Bots are admitted and the limit is 2", "newest: "+e.Namespace+"/c-owl;", "nothing is destroyed",
+		"no new slot is given")
 	e.WantCondition(account, spawnv1.ReadyCondition, metav1.ConditionTrue, spawnv1.ReadyReason)
-	if live := e.Cloud.Live(""); len(live) != 3 {
-		t.Errorf("%d instances live, want 3", len(live))
+	if live := e.Cloud.Live(""); len(live) != 3 || len(account.Status.Slots) != 3 {
+		t.Errorf("%d instances live and slots %v, want 3 of each", len(live), account.Status.Slots)
 	}
+	_, err := book.Reserve(t.Context(), e.AccountName(), client.ObjectKey{Namespace: e.Namespace, Name: "jay"})
+	if !errors.Is(err, slots.ErrFull) {
+		t.Errorf("error %v, want no new slot", err)
+	}
+}
+
+func TestAnAccountOverItsLimitNamesSomeOfTheNewest(t *testing.T) {
+	o := newOffice(t, 100)
+	for n := range 8 {
+		name := fmt.Sprintf("bot%d", n)
+		o.bots(spawnv1.AdmittedReason, name)
+		o.take(name)
+	}
+	account := o.Account()
+	o.Update(account, func() { account.Spec.MaxBots = new(int32) })
+	o.look()
+	c := status.Get(o.Account(), spawnv1.WithinLimitCondition)
+	if c == nil || !strings.Contains(c.Message, o.Namespace+"/bot4, and 3 more;") || strings.Contains(c.Message, "bot5") {
+		t.Errorf("condition %+v, want five of the eight by name", c)
+	}
+	o.wantInitialized("over the limit", true)
 }
 
 func TestADeletedAccountNamesSomeOfItsBotsAndCountsTheRest(t *testing.T) {
@@ -131,12 +190,17 @@ func TestAFinalizerTakenOffAnAccountIsPutBack(t *testing.T) {
 func TestAtRestAnAccountIsNotWritten(t *testing.T) {
 	e := testenv.New(t)
 	e.GivenReadyBot("scout")
+	book := slots.Book{Client: e.Client, Clock: e.Clock}
+	if _, err := book.Take(t.Context(), e.AccountName(), e.Bot("scout")); err != nil {
+		t.Fatal(err)
+	}
 	e.Settle()
 	for len(e.Manager.Events.Events) > 0 {
 		<-e.Manager.Events.Events
 	}
+	requests := 0
 	e.Manager.Before = func(request *http.Request) error {
-		if request.Method != http.MethodGet {
+		if requests++; request.Method != http.MethodGet {
 			t.Errorf("at rest: %s %s", request.Method, request.URL.Path)
 		}
 		return nil
@@ -145,6 +209,9 @@ func TestAtRestAnAccountIsNotWritten(t *testing.T) {
 		if result, err := e.ReconcileAccount(); err != nil || result.RequeueAfter != 0 {
 			t.Errorf("at rest: result %v, error %v", result, err)
 		}
+	}
+	if requests != 30 {
+		t.Errorf("at rest: %d requests, want the three that the cache answers, ten times", requests)
 	}
 	if len(e.Manager.Events.Events) != 0 {
 		t.Errorf("at rest: event %q", <-e.Manager.Events.Events)

@@ -162,6 +162,26 @@ func TestAnswersAreKeptForTenMinutes(t *testing.T) {
 	w.wantCalls(t, 2, 2, "afterwards")
 }
 
+func TestWhatASizeCosts(t *testing.T) {
+	w := newWorld(t)
+	wantPrice := func(size string, want int64) {
+		t.Helper()
+		if got, err := w.HourlyMicroUSD(t.Context(), size); err != nil || got != want {
+			t.Errorf("%s costs %d, %v, want %d", size, got, err, want)
+		}
+	}
+	wantPrice("s-1vcpu-2gb", 17_860)
+	wantPrice("s-9", 0)
+	w.wantNil(t, plain)
+	w.wantCalls(t, 1, 1, "the sizes are remembered for both")
+	w.clock.Step(10*time.Minute + time.Second)
+	w.sim.AddFault(dosim.Fault{Kind: dosim.FaultStatus, Status: 503, Count: 1})
+	if price, err := w.HourlyMicroUSD(t.Context(), "s-1vcpu-2gb"); cloud.KindOf(err) != cloud.Unavailable || price != 0 {
+		t.Errorf("it costs %d, %v, want that nobody knows", price, err)
+	}
+	wantPrice("s-1vcpu-2gb", 17_860)
+}
+
 func TestNobodyIsRefusedOnAnOldAnswer(t *testing.T) {
 	w := newWorld(t)
 	w.sim.SetSizeAvailable(plain.Size, plain.Region, false)

@@ -100,7 +100,7 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 		Cloud: do.cloud, Freeze: do.guard, Firewall: wall, Inventory: passes, Metrics: collectors, Clock: o.Clock,
 		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
 		Market:        catalogue.New(catalogue.Options{Cloud: do.cloud.For("", ""), Clock: o.Clock}),
-		ShutdownGrace: o.Settings.ShutdownGrace, Orphans: orphans(o.Settings),
+		ShutdownGrace: o.Settings.ShutdownGrace, Orphans: orphans(o.Settings), Namespaces: o.Settings.WatchNamespaces,
 	})
 	if err != nil {
 		return nil, err

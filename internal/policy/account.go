@@ -75,7 +75,7 @@ func endpoint(bot *spawnv1.Bot) string {
 		return ""
 	}
 	parsed, err := url.Parse(bot.Spec.LLM.BaseURL)
-	if err != nil {
+	if err != nil || parsed.Hostname() == "" {
 		return bot.Spec.LLM.BaseURL // which no list of hosts contains
 	}
 	return parsed.Hostname()

@@ -110,8 +110,8 @@ func (b Book) change(ctx context.Context, name, key string, operations []operati
 	}
 	account := &spawnv1.Account{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	err = b.Client.Status().Patch(ctx, account, client.RawPatch(types.JSONPatchType, patch))
-	if hasCode(err, http.StatusUnprocessableEntity) {
-		err = ErrChanged // the test failed, or what it is of is not there
+	if hasCode(err, http.StatusUnprocessableEntity) && len(causesOf(err)) == 0 {
+		err = ErrChanged // the test failed, or what it is of is not there; what the schema refuses has a cause
 	}
 	if err != nil {
 		return fmt.Errorf("changing slot %s of account %q: %w", key, name, err)
@@ -139,13 +139,19 @@ func path(key string) string {
 
 // isLimit tells the one refusal that means the limit from every other: that of the rule on the slots.
 func isLimit(err error) bool {
+	return hasCode(err, http.StatusUnprocessableEntity) &&
+		slices.ContainsFunc(causesOf(err), func(cause metav1.StatusCause) bool {
+			return cause.Type == metav1.CauseType("FieldValueForbidden") && cause.Field == "status.slots"
+		})
+}
+
+// causesOf are the fields that the API server refuses, and why.
+func causesOf(err error) []metav1.StatusCause {
 	var status apierrors.APIStatus
-	if !hasCode(err, http.StatusUnprocessableEntity) || !errors.As(err, &status) || status.Status().Details == nil {
-		return false
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return nil
 	}
-	return slices.ContainsFunc(status.Status().Details.Causes, func(cause metav1.StatusCause) bool {
-		return cause.Type == metav1.CauseType("FieldValueForbidden") && cause.Field == "status.slots"
-	})
+	return status.Status().Details.Causes
 }
 
 func hasCode(err error, code int32) bool {

@@ -85,7 +85,9 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 		Lister: spends.For("", ""), Tag: identity.FleetTag(Fleet), Clock: e.Clock,
 	})
 	i.Firewall = e.newFirewall(i, spends)
-	i.Accounts = account.NewController(account.Options{Client: kube, Clock: e.Clock, Recorder: i.Events})
+	i.Accounts = account.NewController(account.Options{
+		Client: kube, Live: kube, Inventory: i.Inventory, Fleet: Fleet, Clock: e.Clock, Recorder: i.Events,
+	})
 	offers := catalogue.New(catalogue.Options{Cloud: spends.For("", ""), Clock: e.Clock})
 	market := e.Market
 	if market == nil {

@@ -20,8 +20,6 @@ var later = []string{
 	"account.spec.machinePolicy",
 	"account.spec.maxUnavailable",
 	"account.spec.namespaces",
-	"account.status.initializedFor",
-	"account.status.slots",
 	"bot.spec.channels",
 	"bot.spec.credentials",
 	"bot.spec.displayName",
