@@ -43,17 +43,11 @@ func claimant(ctx context.Context, reader client.Reader, droplet *spawnv1.Drople
 	return &bot, nil
 }
 
-// entitled is errUnclaimed unless the Droplet has a claimant, and the claimant's Account keeps a slot for that Bot and
-// no other of its name. It is the last barrier before money is spent: read live right before the request, it also stops
-// a former leader, and a Bot that was made anew under the same name.
-func entitled(ctx context.Context, reader client.Reader, droplet *spawnv1.Droplet) error {
-	bot, err := claimant(ctx, reader, droplet)
-	if err != nil {
-		return err
-	}
+// holdsSlot is errUnclaimed unless the Bot's Account keeps a slot for that Bot, and not for an earlier one of its name.
+func holdsSlot(ctx context.Context, reader client.Reader, bot *spawnv1.Bot) error {
 	name := bot.Spec.AccountRef.Name
 	var account spawnv1.Account
-	err = reader.Get(ctx, client.ObjectKey{Name: name}, &account)
+	err := reader.Get(ctx, client.ObjectKey{Name: name}, &account)
 	switch {
 	case apierrors.IsNotFound(err):
 		return unclaimed("there is no Account %q, which would keep a slot for Bot %s", name, bot.Name)
@@ -65,9 +59,19 @@ func entitled(ctx context.Context, reader client.Reader, droplet *spawnv1.Drople
 	return nil
 }
 
+// entitled is the last barrier before money is spent: errUnclaimed unless the Droplet has a claimant, which holds its
+// slot. Read live right before the request, it also stops a former leader.
+func (e *existence) entitled(ctx context.Context, droplet *spawnv1.Droplet) error {
+	bot, err := claimant(ctx, e.live, droplet)
+	if err != nil {
+		return err
+	}
+	return holdsSlot(ctx, e.live, bot)
+}
+
 // hindered tells why no instance may be created, though one that exists may be adopted; nil when nothing hinders it.
-func (e *existence) hindered(ctx context.Context, s *scope) (*reconcile.Result, error) {
-	err := entitled(ctx, e.client, s.droplet)
+func (e *existence) hindered(ctx context.Context, s *scope, bot *spawnv1.Bot) (*reconcile.Result, error) {
+	err := holdsSlot(ctx, e.client, bot)
 	switch {
 	case errors.Is(err, errUnclaimed):
 		s.exists(status.Unknown, spawnv1.UnclaimedReason, "%s; nothing is asked for", err)

@@ -34,14 +34,15 @@ const (
 // create looks for the instance, stores the intent to ask for it, and asks once. Room for the look and the request is
 // taken together, so that no intent is stored that the budget would not let us act on.
 func (e *existence) create(ctx context.Context, s *scope) (reconcile.Result, error) {
-	if _, err := claimant(ctx, e.client, s.droplet); err != nil {
+	bot, err := claimant(ctx, e.client, s.droplet)
+	if err != nil {
 		if !errors.Is(err, errUnclaimed) {
 			return reconcile.Result{}, err
 		}
 		s.exists(status.Unknown, spawnv1.UnclaimedReason, "%s", err)
 		return reconcile.Result{}, nil
 	}
-	if wait, err := e.hindered(ctx, s); err != nil || wait != nil && !e.isListed(s) {
+	if wait, err := e.hindered(ctx, s, bot); err != nil || wait != nil && !e.isListed(s) {
 		return orNow(wait), err
 	}
 	room, err := e.cloud.ForCreate(accountOf(s.droplet), botOf(s.droplet))
@@ -56,7 +57,7 @@ func (e *existence) create(ctx context.Context, s *scope) (reconcile.Result, err
 	if len(hits) > 0 {
 		return e.adopt(ctx, s, hits)
 	}
-	if wait, err := e.hindered(ctx, s); err != nil || wait != nil {
+	if wait, err := e.hindered(ctx, s, bot); err != nil || wait != nil {
 		return orNow(wait), err
 	}
 	earlier := s.droplet.Status.Attempt
@@ -92,7 +93,7 @@ func (e *existence) conclude(ctx context.Context, s *scope, room *budget.Room) (
 // ask makes the one request, unless live reads show that it must not be made any more. An error before the request was
 // sent is as definite as a refusal.
 func (e *existence) ask(ctx context.Context, droplet *spawnv1.Droplet, room *budget.Room) (cloud.Instance, error) {
-	if err := entitled(ctx, e.live, droplet); err != nil {
+	if err := e.entitled(ctx, droplet); err != nil {
 		if errors.Is(err, errUnclaimed) {
 			return cloud.Instance{}, err
 		}
