@@ -151,8 +151,8 @@ func (c *Controller) stepsFor(deleting bool) []step {
 }
 
 // Register adds the controller to a manager. It is woken by changes of Bots, of their Droplets and of their Account,
-// by slots of the Account that become free while they have none, and by passes over the fleet that Bots without a machine
-// name wait for.
+// by slots of the Account that become free while they have none, and by passes over the fleet that Bots without a
+// machine name wait for.
 func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) error {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 	return ctrl.NewControllerManagedBy(mgr).

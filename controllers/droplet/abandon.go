@@ -37,8 +37,8 @@ func (c *Controller) abandon(ctx context.Context, droplet *spawnv1.Droplet) (boo
 	return true, nil
 }
 
-// tellBot notes on the Bot, if there is one, that its machine was given up, before the Droplet that knows of it is gone:
-// the Bot's slot is then not given back on its word.
+// tellBot notes on the Bot, if there is one, that its machine was given up, before the Droplet that knows of it is
+// gone: the Bot's slot is then not given back on its word.
 func (c *Controller) tellBot(ctx context.Context, droplet *spawnv1.Droplet) error {
 	bot := &spawnv1.Bot{ObjectMeta: metav1.ObjectMeta{Namespace: droplet.Namespace, Name: droplet.Spec.BotRef.Name}}
 	before := bot.DeepCopy()

@@ -31,20 +31,26 @@ const (
 	recordDeadline = 20 * time.Second
 )
 
-// create looks for the instance, stores the intent to ask for it, and asks once. Room for the look and the request is
-// taken together, so that no intent is stored that the budget would not let us act on.
+// create sees that somebody is entitled to the machine before anything is asked for. What hinders a request does not
+// hinder the adoption of an instance that a pass over the fleet shows.
 func (e *existence) create(ctx context.Context, s *scope) (reconcile.Result, error) {
 	bot, err := claimant(ctx, e.client, s.droplet)
-	if err != nil {
-		if !errors.Is(err, errUnclaimed) {
-			return reconcile.Result{}, err
-		}
+	switch {
+	case errors.Is(err, errUnclaimed):
 		s.exists(status.Unknown, spawnv1.UnclaimedReason, "%s", err)
 		return reconcile.Result{}, nil
+	case err != nil:
+		return reconcile.Result{}, err
 	}
 	if wait, err := e.hindered(ctx, s, bot); err != nil || wait != nil && !e.isListed(s) {
 		return orNow(wait), err
 	}
+	return e.createFor(ctx, s, bot)
+}
+
+// createFor looks for the instance, stores the intent to ask for it, and asks once. Room for the look and the request
+// is taken together, so that no intent is stored that the budget would not let us act on.
+func (e *existence) createFor(ctx context.Context, s *scope, bot *spawnv1.Bot) (reconcile.Result, error) {
 	room, err := e.cloud.ForCreate(accountOf(s.droplet), botOf(s.droplet))
 	if err != nil {
 		return e.troubled(s, err)

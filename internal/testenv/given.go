@@ -33,16 +33,16 @@ func (e *Env) GivenAccount(edit ...func(*spawnv1.Account)) *spawnv1.Account {
 	return account
 }
 
-// givenAccount is the test's Account, created as GivenAccount does if there is none.
-func (e *Env) givenAccount(edit ...func(*spawnv1.Account)) *spawnv1.Account {
+// givenAccount creates the test's Account as GivenAccount does, if there is none.
+func (e *Env) givenAccount(edit ...func(*spawnv1.Account)) {
 	e.t.Helper()
 	var account spawnv1.Account
 	err := e.Client.Get(e.t.Context(), client.ObjectKey{Name: e.AccountName()}, &account)
 	if apierrors.IsNotFound(err) {
-		return e.GivenAccount(edit...)
+		e.GivenAccount(edit...)
+		return
 	}
 	e.must(err, "reading the account")
-	return &account
 }
 
 // GivenSlot takes a slot of its Account for a Bot that exists, as the bot controller does.

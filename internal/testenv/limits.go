@@ -4,8 +4,6 @@
 package testenv
 
 import (
-	"k8s.io/apimachinery/pkg/types"
-
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/slots"
@@ -75,27 +73,33 @@ func (e *Env) checkSlotsAtRest() {
 	e.t.Helper()
 	var accounts spawnv1.AccountList
 	e.must(e.Client.List(e.t.Context(), &accounts), "listing accounts")
-	var bots spawnv1.BotList
-	e.must(e.Client.List(e.t.Context(), &bots), "listing bots")
 	for i := range accounts.Items {
 		account := &accounts.Items[i]
-		holders := map[types.NamespacedName]bool{}
-		for j := range bots.Items {
-			bot := &bots.Items[j]
-			if bot.Spec.AccountRef.Name != account.Name {
-				continue
-			}
-			reason := status.Reason(bot, spawnv1.AdmittedCondition)
-			holds := slots.Holds(account, bot)
-			holders[types.NamespacedName{Namespace: bot.Namespace, Name: bot.Name}] = holds
-			if holds && reason == spawnv1.AccountLimitReachedReason || !holds && reason == spawnv1.AdmittedReason {
-				e.t.Errorf("bot %s says %s and holds a slot: %v\n%s", bot.Name, reason, holds, e.Describe())
-			}
-		}
+		holders := e.holders(account)
 		for key := range account.Status.Slots {
-			if !holders[slots.BotOf(key)] && !e.MayKeepSlots {
+			if !holders[key] && !e.MayKeepSlots {
 				e.t.Errorf("slot %s of account %s is nobody's\n%s", key, account.Name, e.Describe())
 			}
 		}
 	}
+}
+
+// holders are the keys of the Bots that hold a slot of the Account. Each Bot's word is compared with what is so.
+func (e *Env) holders(account *spawnv1.Account) map[string]bool {
+	e.t.Helper()
+	var bots spawnv1.BotList
+	e.must(e.Client.List(e.t.Context(), &bots), "listing bots")
+	holders := map[string]bool{}
+	for i := range bots.Items {
+		bot := &bots.Items[i]
+		if bot.Spec.AccountRef.Name != account.Name {
+			continue
+		}
+		reason, holds := status.Reason(bot, spawnv1.AdmittedCondition), slots.Holds(account, bot)
+		if holds && reason == spawnv1.AccountLimitReachedReason || !holds && reason == spawnv1.AdmittedReason {
+			e.t.Errorf("bot %s says %s and holds a slot: %v\n%s", bot.Name, reason, holds, e.Describe())
+		}
+		holders[slots.KeyOf(bot)] = holds
+	}
+	return holders
 }
