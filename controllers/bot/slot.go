@@ -67,9 +67,9 @@ func (a *admission) turn(ctx context.Context, account *spawnv1.Account, bot *spa
 	if slots.IsFull(account) {
 		return against(limitReached(account, bot), 0), nil
 	}
-	first, err := a.isFirst(ctx, account, bot)
-	if err != nil || first {
-		return verdict{}, err
+	before, err := a.before(ctx, account, bot)
+	if err != nil || before < int(account.Limit())-len(account.Status.Slots) {
+		return verdict{}, err // there is room for them and for it, whoever comes first
 	}
 	said := status.Get(bot, spawnv1.AdmittedCondition)
 	if said != nil && said.Reason == spawnv1.AccountLimitReachedReason && said.ObservedGeneration == bot.Generation {
@@ -84,12 +84,12 @@ func limitReached(account *spawnv1.Account, bot *spawnv1.Bot) condition {
 		slots.Refusal(account, bot.Namespace))
 }
 
-// isFirst tells whether the Bot is at the head of the Account's queue. What was said of it before does not keep it from
+// before is how many Bots come before this one in the Account's queue. What was said of it earlier does not keep it from
 // standing there: it is being judged anew.
-func (a *admission) isFirst(ctx context.Context, account *spawnv1.Account, bot *spawnv1.Bot) (bool, error) {
+func (a *admission) before(ctx context.Context, account *spawnv1.Account, bot *spawnv1.Bot) (int, error) {
 	var bots spawnv1.BotList
 	if err := a.client.List(ctx, &bots, client.MatchingFields{index.BotAccount: account.Name}); err != nil {
-		return false, fmt.Errorf("listing the account's bots: %w", err)
+		return 0, fmt.Errorf("listing the account's bots: %w", err)
 	}
 	var namespaces []string
 	for i := range bots.Items {
@@ -104,12 +104,16 @@ func (a *admission) isFirst(ctx context.Context, account *spawnv1.Account, bot *
 		var list spawnv1.DropletList
 		err := a.client.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy)
 		if err != nil {
-			return false, fmt.Errorf("listing the machines of the account's bots: %w", err)
+			return 0, fmt.Errorf("listing the machines of the account's bots: %w", err)
 		}
 		droplets = append(droplets, list.Items...)
 	}
 	queue := slots.Queue(account, bots.Items, droplets)
-	return len(queue) > 0 && queue[0].Bot.UID == bot.UID, nil
+	place := slices.IndexFunc(queue, func(c slots.Claimant) bool { return c.Bot.UID == bot.UID })
+	if place < 0 {
+		return len(queue), nil // the list is of another moment than the Bot
+	}
+	return place, nil
 }
 
 // machineOf is the Droplet that the Bot names, nil when it is not there, and whether the Bot owns a machine: it names
