@@ -35,10 +35,8 @@ func (m *machine) allocate(ctx context.Context, s *scope) (reconcile.Result, err
 	if name == "" && isHibernated(s.bot) {
 		return m.sleep(ctx, s)
 	}
-	if name == "" && !status.IsTrue(s.bot, spawnv1.AdmittedCondition) {
-		m.names.forget(client.ObjectKeyFromObject(s.bot))
-		s.set(waitingForAdmission())
-		return reconcile.Result{}, nil
+	if name == "" && !isAdmitted(s.bot) {
+		return m.takeLeft(ctx, s)
 	}
 	if name == "" {
 		if name, err = m.names.find(ctx, s.bot); err != nil {
@@ -51,6 +49,23 @@ func (m *machine) allocate(ctx context.Context, s *scope) (reconcile.Result, err
 	return m.take(ctx, s, name)
 }
 
+// takeLeft is for a Bot that is not admitted and names no machine. It gets no new name; but one of its instances that
+// nobody claims is its machine all the same, which its deletion must find and which counts for its Account. No request
+// for another can come of that: the Droplet's controller makes none without the Bot's slot.
+func (m *machine) takeLeft(ctx context.Context, s *scope) (reconcile.Result, error) {
+	name, listed, err := m.names.unclaimedOf(ctx, s.bot)
+	switch {
+	case err != nil:
+		return reconcile.Result{}, err
+	case name != "":
+		return m.take(ctx, s, name)
+	case listed:
+		m.names.answered(s.bot)
+	}
+	s.set(waitingForAdmission())
+	return reconcile.Result{}, nil
+}
+
 // take stores the Bot's machine name, before a Droplet of that name is created.
 func (m *machine) take(ctx context.Context, s *scope, name string) (reconcile.Result, error) {
 	s.bot.Status.DropletName = name
@@ -60,7 +75,6 @@ func (m *machine) take(ctx context.Context, s *scope, name string) (reconcile.Re
 	if err := s.save(ctx); err != nil {
 		return reconcile.Result{}, err
 	}
-	m.names.forget(client.ObjectKeyFromObject(s.bot))
 	return m.create(ctx, s)
 }
 
@@ -124,12 +138,19 @@ func precedes(a, b *spawnv1.Droplet) bool {
 	return a.CreationTimestamp.Before(&b.CreationTimestamp)
 }
 
-// create creates the Droplet of the name that the Bot's stored status has.
+// create creates the Droplet of the name that the Bot's stored status has. For a Bot that is not admitted it does so
+// only if a pass over the fleet shows an instance of that name, which then stays of the size that it has.
 func (m *machine) create(ctx context.Context, s *scope) (reconcile.Result, error) {
-	if !status.IsTrue(s.bot, spawnv1.AdmittedCondition) {
-		s.set(waitingForAdmission())
-		return reconcile.Result{}, nil
+	size := s.bot.Spec.Machine.Size
+	if !isAdmitted(s.bot) {
+		instance := m.names.instanceNamed(s.bot, s.bot.Status.DropletName)
+		if instance == nil {
+			s.set(waitingForAdmission())
+			return reconcile.Result{}, nil
+		}
+		size = instance.Size
 	}
+	m.names.forget(client.ObjectKeyFromObject(s.bot))
 	snapshot := restoresFrom(s.bot, s.now)
 	if snapshot != 0 {
 		if there, wait := m.restorable(ctx, s, snapshot); !there {
@@ -138,6 +159,7 @@ func (m *machine) create(ctx context.Context, s *scope) (reconcile.Result, error
 	}
 	s.set(waitingForInstance(s.bot.Status.DropletName))
 	droplet := newDroplet(s.bot, snapshot, s.now)
+	droplet.Spec.Size = size
 	err := m.client.Create(ctx, droplet)
 	switch {
 	case apierrors.IsAlreadyExists(err):

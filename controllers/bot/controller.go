@@ -22,7 +22,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
@@ -35,7 +34,9 @@ import (
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots/status,verbs=patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts,verbs=list;watch
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts/status,verbs=patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=droplets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 const (
@@ -59,7 +60,7 @@ type Options struct {
 	Cloud Cloud
 	// Freeze tells whether anything may be done at the cloud.
 	Freeze Freeze
-	// Market tells what machines can be had; nil means that it cannot be told.
+	// Market tells what machines can be had, and what they cost; nil means that it cannot be told.
 	Market Market
 	// Clock is the time.
 	Clock clock.PassiveClock
@@ -87,11 +88,11 @@ func NewController(o Options) *Controller {
 	return &Controller{
 		client: o.Client, clock: o.Clock, recorder: o.Recorder, names: names, absence: newAbsence(o),
 		steps: []step{
-			&admission{client: o.Client},
+			newAdmission(o),
 			&machine{client: o.Client, live: o.Live, names: names, snapshots: snapshots, redeploy: redeploy},
 			replacement{},
 		},
-		finalize: &finalize{client: o.Client, live: o.Live, recorder: o.Recorder, snapshots: snapshots},
+		finalize: newFinalize(o, snapshots),
 	}
 }
 
@@ -150,7 +151,8 @@ func (c *Controller) stepsFor(deleting bool) []step {
 }
 
 // Register adds the controller to a manager. It is woken by changes of Bots, of their Droplets and of their Account,
-// and by passes over the fleet that Bots without a machine name wait for.
+// by slots of the Account that become free while they have none, and by passes over the fleet that Bots without a
+// machine name wait for.
 func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) error {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 	return ctrl.NewControllerManagedBy(mgr).
@@ -158,7 +160,9 @@ func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) err
 		For(&spawnv1.Bot{}).
 		Watches(&spawnv1.Droplet{}, handler.EnqueueRequestsFromMapFunc(botOfDroplet)).
 		Watches(&spawnv1.Account{}, handler.EnqueueRequestsFromMapFunc(botsOfAccount(mgr.GetClient())),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})). // its counts change with every Bot
+			builder.WithPredicates(accountChanged())).
+		Watches(&spawnv1.Account{}, handler.EnqueueRequestsFromMapFunc(waitingBotsOf(mgr.GetClient())),
+			builder.WithPredicates(slotsFreed())).
 		WatchesRawSource(passSource(c.names, passes)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: limiter}).
 		Complete(c.Requests())

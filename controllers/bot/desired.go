@@ -42,9 +42,12 @@ func desiredDroplet(bot *spawnv1.Bot, name string) *spawnv1.Droplet {
 	return droplet
 }
 
-// mirrorTo brings what of a Droplet's spec may change to what the Bot says.
+// mirrorTo brings what of a Droplet's spec may change to what the Bot says. A Bot that is not admitted keeps the size
+// that its machine has; what stops it or lets it go is never held back.
 func mirrorTo(bot *spawnv1.Bot, spec *spawnv1.DropletSpec) {
-	spec.Size = bot.Spec.Machine.Size
+	if isAdmitted(bot) {
+		spec.Size = bot.Spec.Machine.Size
+	}
 	spec.PowerState = desiredPower(bot, spec.PowerState)
 	spec.DeletionPolicy = keptAfter(bot)
 	switch {

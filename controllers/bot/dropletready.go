@@ -107,15 +107,19 @@ func readyDroplet(bot *spawnv1.Bot, droplet *spawnv1.Droplet) condition {
 
 // unlisted says why there is no list of the fleet or of its snapshots, and what waits for it.
 func unlisted(err error, format string, args ...any) condition {
-	reason := spawnv1.CloudUnavailableReason
-	switch cloud.KindOf(err) { //nolint:exhaustive // every other kind means that there is no list for now
-	case cloud.Unauthorized:
-		reason = spawnv1.CredentialsInvalidReason
-	case cloud.Frozen:
-		reason = cloud.Reason(err)
-	case cloud.Throttled:
-		reason = spawnv1.ThrottledReason
-	}
-	return status.Unknown(spawnv1.DropletReadyCondition, reason, "%s: %s", fmt.Sprintf(format, args...),
+	return status.Unknown(spawnv1.DropletReadyCondition, cloudReason(err), "%s: %s", fmt.Sprintf(format, args...),
 		cloud.Message(err))
+}
+
+// cloudReason is the reason of a condition that waits for an answer of the cloud.
+func cloudReason(err error) string {
+	switch cloud.KindOf(err) { //nolint:exhaustive // every other kind means that there is no answer for now
+	case cloud.Unauthorized:
+		return spawnv1.CredentialsInvalidReason
+	case cloud.Frozen:
+		return cloud.Reason(err)
+	case cloud.Throttled:
+		return spawnv1.ThrottledReason
+	}
+	return spawnv1.CloudUnavailableReason
 }

@@ -15,13 +15,15 @@ import (
 
 func TestAnEditThatNeedsAnotherMachineWaitsAndIsTakenBack(t *testing.T) {
 	e := testenv.New(t)
+	const network = "5a4981aa-9653-4bd1-bef5-d6bff52042e4"
+	e.GivenAccount(func(a *spawnv1.Account) { a.Spec.MachinePolicy.AllowedVPCs = []string{network} })
 	e.GivenReadyBot("scout")
 	e.Settle()
 	machine, droplet := e.Live("scout")[0], e.DropletOf("scout")
 	for field, edit := range map[string]func(*spawnv1.Machine){
 		"region":     func(m *spawnv1.Machine) { m.Region = "ams3" },
 		"image":      func(m *spawnv1.Machine) { m.Image = "debian-12-x64" },
-		"vpcUUID":    func(m *spawnv1.Machine) { m.VPCUUID = "5a4981aa-9653-4bd1-bef5-d6bff52042e4" },
+		"vpcUUID":    func(m *spawnv1.Machine) { m.VPCUUID = network },
 		"backups":    func(m *spawnv1.Machine) { m.Backups = spawnv1.SwitchEnabled },
 		"monitoring": func(m *spawnv1.Machine) { m.Monitoring = spawnv1.SwitchDisabled },
 		"ipv6":       func(m *spawnv1.Machine) { m.IPv6 = spawnv1.SwitchEnabled },

@@ -20,6 +20,7 @@ import (
 	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/finalizer"
 	"github.com/cedros-io/open-spawn/internal/index"
+	"github.com/cedros-io/open-spawn/internal/slots"
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
@@ -30,13 +31,22 @@ const (
 	deleting = "Delete"
 )
 
-// finalize deletes the Bot's Droplet and, unless they are kept, its snapshots, and lets the Bot go when they are gone.
+// finalize deletes the Bot's Droplet and, unless they are kept, its snapshots, gives its slot back when they are gone,
+// and lets the Bot go.
 // It reads no Secret and creates nothing, so it also works in a namespace that is being deleted.
 type finalize struct {
 	client    client.Client
 	live      client.Reader
 	recorder  events.EventRecorder
 	snapshots *snapshots
+	book      slots.Book
+}
+
+func newFinalize(o Options, snapshots *snapshots) *finalize {
+	return &finalize{
+		client: o.Client, live: o.Live, recorder: o.Recorder, snapshots: snapshots,
+		book: slots.Book{Client: o.Client, Clock: o.Clock},
+	}
 }
 
 // Reconcile makes the next move towards nothing; the Droplet's deletion wakes us.
@@ -62,12 +72,33 @@ func (f *finalize) Reconcile(ctx context.Context, s *scope) (reconcile.Result, e
 	if wait := f.settleSnapshots(ctx, s); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
+	if err := f.release(ctx, s.bot); err != nil {
+		return reconcile.Result{}, err
+	}
 	if err := finalizer.Remove(ctx, f.client, s.bot, spawnv1.BotFinalizer); err != nil {
 		return reconcile.Result{}, err
 	}
 	log.FromContext(ctx).Info("bot is gone")
 	s.gone = true
 	return reconcile.Result{}, nil
+}
+
+// release gives the Bot's slot back, unless a machine of it was given up without a proof that it is gone: the account
+// controller removes the slot when a pass over the fleet shows none. The Droplet's controller says so on the Bot before
+// it lets the Droplet go, and the cache may not have been told yet, so the Bot is read anew.
+func (f *finalize) release(ctx context.Context, bot *spawnv1.Bot) error {
+	var fresh spawnv1.Bot
+	if err := f.live.Get(ctx, client.ObjectKeyFromObject(bot), &fresh); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil // it was let go already
+		}
+		return fmt.Errorf("reading bot %s: %w", client.ObjectKeyFromObject(bot), err)
+	}
+	if given := fresh.Annotations[spawnv1.AbandonedAnnotation]; given != "" {
+		log.FromContext(ctx).Info("the slot is kept until no instance is seen", "abandoned", given)
+		return nil
+	}
+	return f.book.Release(ctx, bot.Spec.AccountRef.Name, bot)
 }
 
 // dismiss tells a Droplet what is kept of its machine, and deletes it. One that is being deleted already is told too.

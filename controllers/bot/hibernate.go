@@ -112,10 +112,8 @@ func (m *machine) sleep(ctx context.Context, s *scope) (reconcile.Result, error)
 		return reconcile.Result{}, nil
 	case bot.Status.SnapshotID != 0, known == spawnv1.HibernatedReason:
 		return m.asleep(s)
-	case !status.IsTrue(bot, spawnv1.AdmittedCondition):
-		m.names.forget(client.ObjectKeyFromObject(bot))
-		s.set(waitingForAdmission())
-		return reconcile.Result{}, nil
+	case !isAdmitted(bot):
+		return m.takeLeft(ctx, s)
 	}
 	name, listed, err := m.names.unclaimedOf(ctx, bot)
 	switch {

@@ -135,7 +135,7 @@ func (m *machine) mirror(ctx context.Context, bot *spawnv1.Bot, droplet *spawnv1
 // restore it from.
 func (m *machine) replaceLost(ctx context.Context, s *scope) error {
 	bot, droplet := s.bot, s.droplet
-	if !status.IsTrue(bot, spawnv1.AdmittedCondition) {
+	if !isAdmitted(bot) {
 		s.set(dropletReadyCondition(bot, droplet))
 		return nil
 	}

@@ -23,3 +23,8 @@ func (o Offers) Refuses(ctx context.Context, machine spawnv1.Machine) (reason st
 	}
 	return "", err
 }
+
+// HourlyMicroUSD implements Market.
+func (o Offers) HourlyMicroUSD(ctx context.Context, size string) (int64, error) {
+	return o.Catalogue.HourlyMicroUSD(ctx, size)
+}

@@ -47,6 +47,8 @@ type names struct {
 type wait struct {
 	uid   types.UID
 	since time.Time
+	// answered is set when the pass has told all that the Bot wanted to know, for as long as it is not admitted.
+	answered bool
 }
 
 func newNames(o Options) *names {
@@ -68,15 +70,37 @@ func (n *names) find(ctx context.Context, bot *spawnv1.Bot) (string, error) {
 // unclaimedOf is the name of an instance of the Bot that nobody claims, or empty. It is not known, and listed is false,
 // while a pass over the fleet is waited for.
 func (n *names) unclaimedOf(ctx context.Context, bot *spawnv1.Bot) (name string, listed bool, err error) {
-	since := n.waitingSince(bot)
-	pass, ok := n.inventory.Latest()
-	if !ok || !pass.StartedAt.After(since) {
-		n.inventory.RequestPassAfter(since)
+	pass, listed := n.passFor(bot)
+	if !listed {
 		return "", false, nil
 	}
 	hits := pass.Matching(identity.Prefix(n.fleet, bot.Namespace, bot.Name), identity.SuffixLength)
 	name, err = n.unclaimed(ctx, bot.Namespace, hits)
 	return name, true, err
+}
+
+// instanceNamed is an instance of a name, nil when there is none, or while a pass over the fleet is waited for.
+func (n *names) instanceNamed(bot *spawnv1.Bot, name string) *cloud.Instance {
+	pass, listed := n.passFor(bot)
+	if !listed {
+		return nil
+	}
+	if hits := pass.ByName(name); len(hits) > 0 {
+		return &hits[0]
+	}
+	n.answered(bot)
+	return nil
+}
+
+// passFor is the last pass over the fleet, if it may be believed about the Bot; otherwise another is asked for.
+func (n *names) passFor(bot *spawnv1.Bot) (inventory.Pass, bool) {
+	since := n.waitingSince(bot)
+	pass, ok := n.inventory.Latest()
+	if !ok || !pass.StartedAt.After(since) {
+		n.inventory.RequestPassAfter(since)
+		return inventory.Pass{}, false
+	}
+	return pass, true
 }
 
 // unclaimed is the name of the newest of the instances that no Droplet object claims, or empty. The newest is the one
@@ -108,6 +132,17 @@ func (n *names) waitingSince(bot *spawnv1.Bot) time.Time {
 	return waits.since
 }
 
+// answered notes that the Bot knows all it wanted to know of the fleet, so that no further pass wakes it.
+func (n *names) answered(bot *spawnv1.Bot) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	key := client.ObjectKeyFromObject(bot)
+	if waits, ok := n.waiting[key]; ok {
+		waits.answered = true
+		n.waiting[key] = waits
+	}
+}
+
 // forget ends the wait of a Bot that has a name, or is gone.
 func (n *names) forget(key types.NamespacedName) {
 	n.mu.Lock()
@@ -121,7 +156,7 @@ func (n *names) waitingFor(pass inventory.Pass) []types.NamespacedName {
 	defer n.mu.Unlock()
 	var keys []types.NamespacedName
 	for key, waits := range n.waiting {
-		if pass.StartedAt.After(waits.since) {
+		if !waits.answered && pass.StartedAt.After(waits.since) {
 			keys = append(keys, key)
 		}
 	}

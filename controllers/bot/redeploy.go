@@ -29,11 +29,14 @@ type Freeze interface {
 	Frozen() error
 }
 
-// Market tells what machines can be had.
+// Market tells what machines can be had, and what they cost.
 type Market interface {
 	// Refuses is why the cloud would refuse a new machine like that, as a clause for people; empty when nothing is known
 	// to be in its way. An error means that it cannot be told now.
 	Refuses(ctx context.Context, machine spawnv1.Machine) (reason string, err error)
+	// HourlyMicroUSD is what a machine of a size costs in millionths of a US dollar an hour; 0 when there is no such
+	// size.
+	HourlyMicroUSD(ctx context.Context, size string) (int64, error)
 }
 
 // redeploy decides whether a machine whose replacement is due may be destroyed: not while the next one is known to be
@@ -62,9 +65,11 @@ func redeployIn(bot *spawnv1.Bot, now time.Time) time.Duration {
 // hindrance is why a machine that is due is kept for now: the condition that says so, nil when it is not worth saying,
 // and how long to wait. Without a hindrance the wait is 0.
 func (r *redeploy) hindrance(ctx context.Context, bot *spawnv1.Bot, now time.Time) (*condition, time.Duration) {
-	if admitted := status.Get(bot, spawnv1.AdmittedCondition); admitted == nil {
+	admitted := status.Get(bot, spawnv1.AdmittedCondition)
+	switch {
+	case admitted == nil || admitted.ObservedGeneration != bot.Generation:
 		return nil, blockedAgain
-	} else if admitted.Status != metav1.ConditionTrue {
+	case admitted.Status != metav1.ConditionTrue:
 		return blocked("the Bot is not admitted: %s", admitted.Message), blockedAgain
 	}
 	if err := r.freeze.Frozen(); err != nil {

@@ -110,6 +110,9 @@ func TestManyMachinesAreReplacedAtOnce(t *testing.T) {
 	}
 }
 
+// HourlyMicroUSD is what nobody minds.
+func (m *stubborn) HourlyMicroUSD(context.Context, string) (int64, error) { return 1, nil }
+
 // stubborn is a market that refuses every machine of a size.
 type stubborn struct{ size string }
 

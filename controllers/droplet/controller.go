@@ -33,7 +33,8 @@ import (
 
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=droplets,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=droplets/status,verbs=patch
-// +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots,verbs=get;list;watch
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 const (

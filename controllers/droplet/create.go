@@ -31,19 +31,26 @@ const (
 	recordDeadline = 20 * time.Second
 )
 
-// create looks for the instance, stores the intent to ask for it, and asks once. Room for the look and the request is
-// taken together, so that no intent is stored that the budget would not let us act on.
+// create sees that somebody is entitled to the machine before anything is asked for. What hinders a request does not
+// hinder the adoption of an instance that a pass over the fleet shows.
 func (e *existence) create(ctx context.Context, s *scope) (reconcile.Result, error) {
-	if err := e.claimed(ctx, e.client, s.droplet); err != nil {
-		if !errors.Is(err, errUnclaimed) {
-			return reconcile.Result{}, err
-		}
-		s.exists(status.Unknown, spawnv1.UnclaimedReason, "%s", errUnclaimed)
+	bot, err := claimant(ctx, e.client, s.droplet)
+	switch {
+	case errors.Is(err, errUnclaimed):
+		s.exists(status.Unknown, spawnv1.UnclaimedReason, "%s", err)
 		return reconcile.Result{}, nil
+	case err != nil:
+		return reconcile.Result{}, err
 	}
-	if wait := e.unprotected(s); wait != nil && !e.isListed(s) {
-		return *wait, nil
+	if wait, err := e.hindered(ctx, s, bot); err != nil || wait != nil && !e.isListed(s) {
+		return orNow(wait), err
 	}
+	return e.createFor(ctx, s, bot)
+}
+
+// createFor looks for the instance, stores the intent to ask for it, and asks once. Room for the look and the request
+// is taken together, so that no intent is stored that the budget would not let us act on.
+func (e *existence) createFor(ctx context.Context, s *scope, bot *spawnv1.Bot) (reconcile.Result, error) {
 	room, err := e.cloud.ForCreate(accountOf(s.droplet), botOf(s.droplet))
 	if err != nil {
 		return e.troubled(s, err)
@@ -56,8 +63,8 @@ func (e *existence) create(ctx context.Context, s *scope) (reconcile.Result, err
 	if len(hits) > 0 {
 		return e.adopt(ctx, s, hits)
 	}
-	if wait := e.unprotected(s); wait != nil {
-		return *wait, nil
+	if wait, err := e.hindered(ctx, s, bot); err != nil || wait != nil {
+		return orNow(wait), err
 	}
 	earlier := s.droplet.Status.Attempt
 	s.droplet.Status.Attempt = nextAttempt(s.droplet, s.now, e.leader.Identity())
@@ -92,7 +99,7 @@ func (e *existence) conclude(ctx context.Context, s *scope, room *budget.Room) (
 // ask makes the one request, unless live reads show that it must not be made any more. An error before the request was
 // sent is as definite as a refusal.
 func (e *existence) ask(ctx context.Context, droplet *spawnv1.Droplet, room *budget.Room) (cloud.Instance, error) {
-	if err := e.claimed(ctx, e.live, droplet); err != nil {
+	if err := e.entitled(ctx, droplet); err != nil {
 		if errors.Is(err, errUnclaimed) {
 			return cloud.Instance{}, err
 		}
@@ -105,22 +112,6 @@ func (e *existence) ask(ctx context.Context, droplet *spawnv1.Droplet, room *bud
 		return cloud.Instance{}, notSent(fmt.Errorf("the intent is %s old", age.Round(time.Second)))
 	}
 	return room.Create(ctx, requestFor(droplet, e.fleet))
-}
-
-// claimed is errUnclaimed unless the Bot exists, stays, and names this Droplet as its machine.
-func (e *existence) claimed(ctx context.Context, reader client.Reader, droplet *spawnv1.Droplet) error {
-	var bot spawnv1.Bot
-	key := client.ObjectKey{Namespace: droplet.Namespace, Name: droplet.Spec.BotRef.Name}
-	if err := reader.Get(ctx, key, &bot); err != nil {
-		if apierrors.IsNotFound(err) {
-			return errUnclaimed
-		}
-		return fmt.Errorf("reading bot %s: %w", key, err)
-	}
-	if !bot.DeletionTimestamp.IsZero() || bot.Status.DropletName != droplet.Name {
-		return errUnclaimed
-	}
-	return nil
 }
 
 // refused notes that the attempt has provably created nothing, and when the next may follow.

@@ -598,4 +598,20 @@ func TestAnAdministratorCanAbandonAnInstanceThatNobodyCanAskFor(t *testing.T) {
 	if len(w.Live("scout")) != 1 {
 		t.Error("the instance was touched")
 	}
+	if told := w.Bot("scout").Annotations[spawnv1.AbandonedAnnotation]; told != w.name {
+		t.Errorf("the Bot says that %q was abandoned, want %q", told, w.name)
+	}
+}
+
+func TestAnInstanceOfNoBotCanBeAbandonedToo(t *testing.T) {
+	w := readyWorld(t)
+	d := w.droplet()
+	w.Update(d, func() {
+		d.Annotations = map[string]string{spawnv1.AbandonInstanceAnnotation: fmt.Sprint(d.Status.InstanceID)}
+	})
+	w.Delete(w.Bot("scout"))
+	w.deleteDroplet()
+	if _, err := w.reconcile(); err != nil || !w.isGone() {
+		t.Errorf("error %v, the Droplet is gone: %v", err, w.isGone())
+	}
 }

@@ -33,9 +33,6 @@ const (
 	unclaimedPause = 30 * time.Second
 )
 
-// errUnclaimed stops a create request: the Bot does not exist, is being deleted, or names another machine.
-var errUnclaimed = errors.New("the Bot does not claim this machine")
-
 // trouble is what a failed call means: the reason and words for a condition, and when to try again. A zero wait means
 // that nothing but a change of spec makes another try worthwhile.
 type trouble struct {
@@ -61,7 +58,7 @@ func lookTroubleOf(err error, now time.Time) trouble {
 func troubleOf(err error, now time.Time) trouble {
 	message := cloud.Message(err)
 	if errors.Is(err, errUnclaimed) {
-		return trouble{spawnv1.UnclaimedReason, errUnclaimed.Error() + "; nothing was asked for", unclaimedPause}
+		return trouble{spawnv1.UnclaimedReason, err.Error() + "; nothing was asked for", unclaimedPause}
 	}
 	switch cloud.KindOf(err) {
 	case cloud.Unauthorized:

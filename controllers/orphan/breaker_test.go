@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/utils/ptr"
+
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/dosim"
 	"github.com/cedros-io/open-spawn/internal/identity"
@@ -77,6 +79,8 @@ func TestAnEmptyClusterDestroysNothing(t *testing.T) {
 
 func TestObjectsThatVanishOpenTheBreaker(t *testing.T) {
 	w := newWorld(t)
+	account := w.Account()
+	w.Update(account, func() { account.Spec.MaxBots = ptr.To[int32](10) })
 	for i := range 9 {
 		w.GivenReadyBot(fmt.Sprintf("hawk-%d", i))
 	}

@@ -42,11 +42,17 @@ func isWhole() bool {
 // IsDead tells whether the incarnation was killed.
 func (i *Incarnation) IsDead() bool { return i.dead.Load() }
 
-// GivenDroplet creates a Bot and the Droplet that it names as its machine, as the bot controller would have them, so
-// that a test of the droplet controller needs no other.
+// manyBots is more than a test of the droplet controller has.
+const manyBots = 100
+
+// GivenDroplet creates a Bot, with its slot, and the Droplet that it names as its machine, as the bot controller would
+// have them, so that a test of the droplet controller needs no other. An Account is created if there is none.
 func (e *Env) GivenDroplet(bot string, edit ...func(*spawnv1.Droplet)) *spawnv1.Droplet {
 	e.t.Helper()
+	most := int32(manyBots)
+	e.givenAccount(func(a *spawnv1.Account) { a.Spec.MaxBots = &most })
 	owner := e.GivenBot(bot)
+	e.GivenSlot(owner)
 	name := identity.NewName(Fleet, e.Namespace, bot)
 	before := owner.DeepCopy()
 	owner.Status.DropletName = name

@@ -71,10 +71,13 @@ type Env struct {
 	Orphans orphan.Settings
 	// MayHaveTwo is set by tests that plant or lose instances on purpose, to allow a Bot two live ones for a while.
 	MayHaveTwo bool
+	// MayKeepSlots is set by tests that force objects away, to allow their slots to be there until they are swept.
+	MayKeepSlots bool
 
 	t           *testing.T
 	conformance *conformance.Validator
 	token       string
+	limits      limits
 }
 
 // New makes the world of a test. The simulator behaves as the options say, which start from instant and lawful.

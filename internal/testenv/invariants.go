@@ -20,7 +20,7 @@ import (
 )
 
 // checkInvariants holds after every reconcile: the status is what kstatus and the Flux status checker expect, unless
-// the reconcile failed and so may have written none, and no Bot has two instances.
+// the reconcile failed and so may have written none, no Bot has two instances, and no Account outgrows its limit.
 func (e *Env) checkInvariants(obj client.Object, key types.NamespacedName, outcome error) {
 	e.t.Helper()
 	if err := e.Client.Get(e.t.Context(), key, obj); err != nil {
@@ -31,6 +31,7 @@ func (e *Env) checkInvariants(obj client.Object, key types.NamespacedName, outco
 		e.checkStatus(object)
 	}
 	e.checkOneInstance()
+	e.checkLimits()
 }
 
 // checkStatus runs Flux's checker on a status that was written; one that was not yet is the API server's default.

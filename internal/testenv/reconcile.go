@@ -118,7 +118,7 @@ func (e *Env) Until(goal string, done func() bool) {
 	}
 }
 
-// Settle reconciles until nothing changes any more: two rounds without a write.
+// Settle reconciles until nothing changes any more: two rounds without a write. Then slots and Bots agree.
 func (e *Env) Settle() {
 	e.t.Helper()
 	before, still := e.versions(), 0
@@ -132,6 +132,7 @@ func (e *Env) Settle() {
 		before = after
 		return still > 2
 	})
+	e.checkSlotsAtRest()
 }
 
 // wantsPass tells whether a Bot waits for the fleet to be listed; the real inventory is asked by the controller.
