@@ -90,6 +90,8 @@ func TestCRIT002_TenantsCannotTouchWhatLimitsThem(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: north, Name: "pilot-0123456789abc"},
 		Spec: spawnv1.DropletSpec{
 			BotRef: spawnv1.BotReference{Name: "pilot"}, Region: "nyc3", Size: "s-1vcpu-2gb", Image: "ubuntu-24-04-x64",
+			Backups: spawnv1.SwitchDisabled, Monitoring: spawnv1.SwitchEnabled, IPv6: spawnv1.SwitchDisabled,
+			PowerState: spawnv1.PowerOn, DeletionPolicy: spawnv1.DeletionPolicyDelete,
 		},
 	}
 	if err := boss.Create(t.Context(), droplet); err != nil {
