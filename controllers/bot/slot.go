@@ -84,8 +84,8 @@ func limitReached(account *spawnv1.Account, bot *spawnv1.Bot) condition {
 		slots.Refusal(account, bot.Namespace))
 }
 
-// before is how many Bots come before this one in the Account's queue. What was said of it earlier does not keep it from
-// standing there: it is being judged anew.
+// before is how many Bots come before this one in the Account's queue. What was said of it earlier does not keep it
+// from standing there: it is being judged anew.
 func (a *admission) before(ctx context.Context, account *spawnv1.Account, bot *spawnv1.Bot) (int, error) {
 	var bots spawnv1.BotList
 	if err := a.client.List(ctx, &bots, client.MatchingFields{index.BotAccount: account.Name}); err != nil {

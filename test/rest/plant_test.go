@@ -17,6 +17,7 @@ import (
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/dosim"
 	"github.com/cedros-io/open-spawn/internal/identity"
+	"github.com/cedros-io/open-spawn/internal/slots"
 )
 
 // machine is a Bot with its Droplet and its instance.
@@ -54,7 +55,29 @@ func (w *world) plantFleet(count int) []machine {
 		o.SetUID(planted.GetUID())
 		return w.api.Status().Update(ctx, o)
 	})
+	w.seat(fleet)
 	return fleet
+}
+
+// seat gives every Bot of a planted fleet its slot.
+func (w *world) seat(fleet []machine) {
+	w.Helper()
+	taken := map[string]map[string]spawnv1.Slot{}
+	for _, m := range fleet {
+		account := m.bot.Spec.AccountRef.Name
+		if taken[account] == nil {
+			taken[account] = map[string]spawnv1.Slot{}
+		}
+		taken[account][slots.KeyOf(m.bot)] = spawnv1.Slot{
+			UID: string(m.bot.UID), ReservedAt: metav1.NewTime(w.clock.Now()).Rfc3339Copy(),
+		}
+	}
+	for name, held := range taken {
+		account := &spawnv1.Account{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		w.must(w.api.Get(w.Context(), client.ObjectKeyFromObject(account), account), "reading account %s", name)
+		account.Status.Slots = held
+		w.must(w.api.Status().Update(w.Context(), account), "giving the bots of account %s their slots", name)
+	}
 }
 
 func (w *world) modelOf(name string) machine {
