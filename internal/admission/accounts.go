@@ -58,8 +58,7 @@ func (a *accounts) ValidateDelete(ctx context.Context, account *spawnv1.Account)
 	bots, err := a.bots(ctx, account)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "looking for the bots of an account that is to be deleted")
-		return webhookadmission.Warnings{"open-spawn could not look for the bots that account " + account.Name + " waits for"},
-			nil
+		return webhookadmission.Warnings{"open-spawn could not look for the bots that this waits for"}, nil
 	}
 	names := slots.Holders(account, "")
 	for i := range bots {

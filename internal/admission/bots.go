@@ -89,8 +89,8 @@ func (b *bots) ValidateDelete(context.Context, *spawnv1.Bot) (webhookadmission.W
 // judgedDiffers tells whether a change is about what policy judges; config/webhook asks the same.
 func judgedDiffers(before, after *spawnv1.BotSpec) bool {
 	return !reflect.DeepEqual(before.Machine, after.Machine) || !reflect.DeepEqual(before.Trading, after.Trading) ||
-		!reflect.DeepEqual(before.LLM, after.LLM) || !reflect.DeepEqual(before.Risk, after.Risk) ||
-		!reflect.DeepEqual(before.Credentials, after.Credentials) || !reflect.DeepEqual(before.Channels, after.Channels)
+		!reflect.DeepEqual(before.LLM, after.LLM) || !reflect.DeepEqual(before.Credentials, after.Credentials) ||
+		!reflect.DeepEqual(before.Channels, after.Channels)
 }
 
 // takeSlot reserves the Bot's slot. The error is the answer: a refusal, or a failure of ours.
@@ -163,6 +163,6 @@ func beingDeleted(account *spawnv1.Account) string {
 }
 
 func notInitialized(account *spawnv1.Account) string {
-	return fmt.Sprintf("account %q is new, or its status was lost: bots that were there before get their slots first, and "+
-		"this one then, if there is room", account.Name)
+	return fmt.Sprintf("account %q is new, or its status was lost: bots that were there before get their slots first, "+
+		"and then this one, if there is room", account.Name)
 }
