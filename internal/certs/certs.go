@@ -6,11 +6,13 @@ package certs
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/open-policy-agent/cert-controller/pkg/rotator"
 	"k8s.io/utils/clock"
@@ -31,6 +33,9 @@ const (
 	certFile = certKey
 	// certKey and keyKey are the keys of the Secret.
 	certKey, keyKey = "tls.crt", "tls.key"
+
+	// caLife and certLife are how long certificates are good for; the rotator renews them 90 days before their end.
+	caLife, certLife = 10 * 365 * 24 * time.Hour, 365 * 24 * time.Hour
 )
 
 // Options are what a Server needs.
@@ -56,7 +61,8 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) (webhook.Server, erro
 	if err != nil {
 		return nil, err
 	}
-	s := secret{api: o.API, namespace: o.Namespace, hosts: o.names()}
+	rotating := o.rotator()
+	s := secret{api: o.API, rotator: rotating, clock: o.Clock}
 	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -64,8 +70,9 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) (webhook.Server, erro
 	if err != nil {
 		return nil, fmt.Errorf("making a directory for the webhook's certificate: %w", err)
 	}
+	rotating.CertDir = dir
 	narrow := newNarrowed(mgr, o)
-	if err := rotator.AddRotator(narrow, o.rotator(dir)); err != nil {
+	if err := rotator.AddRotator(narrow, rotating); err != nil {
 		return nil, fmt.Errorf("adding the rotator of the webhook's certificate: %w", err)
 	}
 	m := &mirror{
@@ -91,11 +98,10 @@ func (o Options) names() []string {
 	return append([]string{service, service + ".cluster.local"}, o.Hosts...)
 }
 
-func (o Options) rotator(dir string) *rotator.CertRotator {
+func (o Options) rotator() *rotator.CertRotator {
 	names := o.names()
 	return &rotator.CertRotator{
 		SecretKey:      client.ObjectKey{Namespace: o.Namespace, Name: SecretName},
-		CertDir:        dir,
 		CertName:       certKey,
 		KeyName:        keyKey,
 		CAName:         "open-spawn-webhook-ca",
@@ -106,6 +112,8 @@ func (o Options) rotator(dir string) *rotator.CertRotator {
 		Webhooks:       []rotator.WebhookInfo{{Name: ConfigurationName, Type: rotator.Validating}},
 		FieldOwner:     "open-spawn-manager",
 		ControllerName: o.Controller,
+		CaCertDuration: caLife, ServerCertDuration: certLife,
+		ExtKeyUsages: &[]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		// Every replica serves, so every replica must have a certificate before there is a leader.
 		RequireLeaderElection: false,
 	}
