@@ -38,7 +38,7 @@ type Cluster interface {
 }
 
 // Install puts the CRDs, the manager's namespace and its rights into the cluster, as config/default does, but not its
-// Deployment: there is no node to run it.
+// Deployment: there is no node to run it. The webhooks follow when a manager serves them.
 func Install(ctx context.Context, cluster Cluster, root string) error {
 	config := filepath.Join(root, "config")
 	for _, args := range [][]string{
@@ -77,10 +77,12 @@ type Manager struct {
 	*Process
 	// ProbeURL and MetricsURL are where it can be asked how it is.
 	ProbeURL, MetricsURL string
+	// WebhookAddress is where it serves the webhooks.
+	WebhookAddress string
 }
 
 // StartManager starts the manager as the ServiceAccount of config/rbac, so that those are the rights it has, and
-// returns once it is ready.
+// returns once it is ready and the API server asks its webhooks.
 func StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 	kubeconfig, err := o.Cluster.ServiceAccountKubeconfig(ctx, SystemNamespace, managerAccount)
 	if err != nil {
@@ -89,7 +91,7 @@ func StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 	if err := os.WriteFile(o.TokenFile, []byte(o.Token), 0o600); err != nil {
 		return nil, fmt.Errorf("writing the token file: %w", err)
 	}
-	probe, metrics, err := twoAddresses(ctx)
+	free, err := freeAddresses(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -100,14 +102,23 @@ func StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 		"--fleet-id=" + o.FleetID,
 		"--leader-elect",
 		"--leader-election-namespace=" + SystemNamespace,
-		"--health-probe-bind-address=" + probe,
-		"--metrics-bind-address=" + metrics,
+		"--health-probe-bind-address=" + free.probe,
+		"--metrics-bind-address=" + free.metrics,
+		"--webhook-bind-address=" + free.webhook,
+		"--webhook-hosts=" + WebhookHost,
 	}, o.Flags...)})
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{Process: process, ProbeURL: "http://" + probe, MetricsURL: "http://" + metrics + "/metrics"}
-	if err := m.awaitReady(ctx); err != nil {
+	m := &Manager{
+		Process: process, ProbeURL: "http://" + free.probe, MetricsURL: "http://" + free.metrics + "/metrics",
+		WebhookAddress: free.webhook,
+	}
+	err = m.awaitReady(ctx)
+	if err == nil {
+		err = InstallWebhooks(ctx, o.Cluster, m.WebhookAddress)
+	}
+	if err != nil {
 		_ = m.Stop() // The first error is the one to read.
 		return nil, fmt.Errorf("starting the manager: %w; its log ends with:\n%s", err, Tail(o.Log, startTail))
 	}
@@ -132,17 +143,20 @@ func (m *Manager) awaitReady(ctx context.Context) error {
 		})
 }
 
-// twoAddresses finds two free ports on loopback: the manager does not tell which one it was given for port 0.
-func twoAddresses(ctx context.Context) (first, second string, err error) {
+// addresses are free ports on loopback, for what the manager serves.
+type addresses struct{ probe, metrics, webhook string }
+
+// freeAddresses finds them: the manager does not tell which one it was given for port 0.
+func freeAddresses(ctx context.Context) (addresses, error) {
+	var found addresses
 	var config net.ListenConfig
-	var addresses [2]string
-	for i := range addresses {
+	for _, into := range []*string{&found.probe, &found.metrics, &found.webhook} {
 		listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
-			return "", "", fmt.Errorf("finding a free port: %w", err)
+			return found, fmt.Errorf("finding a free port: %w", err)
 		}
-		defer func() { _ = listener.Close() }() // both at the end, so that they differ
-		addresses[i] = listener.Addr().String()
+		defer func() { _ = listener.Close() }() // all at the end, so that they differ
+		*into = listener.Addr().String()
 	}
-	return addresses[0], addresses[1], nil
+	return found, nil
 }

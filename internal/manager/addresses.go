@@ -16,8 +16,9 @@ func checkAddresses(settings options.Manager) error {
 	for _, address := range []struct{ flag, value string }{
 		{"--metrics-bind-address", settings.MetricsBindAddress},
 		{"--health-probe-bind-address", settings.HealthProbeBindAddress},
+		{"--webhook-bind-address", settings.WebhookBindAddress},
 	} {
-		if address.value == "" || address.value == "0" {
+		if isNowhere(address.value) {
 			continue
 		}
 		if _, err := net.ResolveTCPAddr("tcp", address.value); err != nil {
@@ -26,3 +27,6 @@ func checkAddresses(settings options.Manager) error {
 	}
 	return nil
 }
+
+// isNowhere tells whether an address means that nothing is served.
+func isNowhere(address string) bool { return address == "" || address == "0" }

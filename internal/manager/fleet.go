@@ -22,9 +22,10 @@ import (
 // connection is DigitalOcean as the controllers may use it: behind the one budget that they share, and behind that the
 // fleet's guard.
 type connection struct {
-	fleet string
-	guard *fleet.Guard
-	cloud *budget.Instances
+	fleet  string
+	guard  *fleet.Guard
+	cloud  *budget.Instances
+	offers offers
 }
 
 // connect connects to DigitalOcean through the fleet's guard, which starts with the controllers, and the budget.
@@ -41,32 +42,33 @@ func connect(ctx context.Context, mgr ctrl.Manager, o Options) (connection, erro
 			return connection{}, fmt.Errorf("registering budget metrics: %w", err)
 		}
 	}
-	guard, fleetID, err := newGuard(ctx, mgr, o, token.Token, calls.Observe)
+	dial := dialer(o, calls.Observe)
+	guard, fleetID, err := newGuard(ctx, mgr, o, token.Token, dial)
 	if err != nil {
 		return connection{}, err
 	}
-	return connection{fleetID, guard, budget.NewInstances(calls, guard)}, nil
+	return connection{
+		fleet: fleetID, guard: guard, cloud: budget.NewInstances(calls, guard),
+		offers: offers{calls: calls, token: token.Token, dial: dial},
+	}, nil
 }
 
 // newGuard is the fleet's guard, with the fleet id that it found.
 func newGuard(
-	ctx context.Context, mgr ctrl.Manager, o Options, token func() string, observe func(cloud.Answer),
+	ctx context.Context, mgr ctrl.Manager, o Options, token func() string, dial func(token string) (fleet.Cloud, error),
 ) (*fleet.Guard, string, error) {
 	namespace := o.Settings.LeaderElectionNamespace
 	who, err := fleet.Identify(ctx, mgr.GetAPIReader(), namespace, o.Settings.FleetID)
 	if err != nil {
 		return nil, "", err
 	}
-	dial := dialer(o, observe)
 	if _, err := dial(""); err != nil { // the settings are noticed now, and the token at the first call
 		return nil, "", err
 	}
 	// Not the manager's client: the record is read live, and is not worth a watch on every ConfigMap.
-	live, err := client.New(mgr.GetConfig(), client.Options{
-		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient(),
-	})
+	live, err := newLive(mgr)
 	if err != nil {
-		return nil, "", fmt.Errorf("building a client for the fleet record: %w", err)
+		return nil, "", err
 	}
 	guard := fleet.New(fleet.Options{
 		Token: token, Dial: dial, API: live, Namespace: namespace, Identity: who,
@@ -82,6 +84,17 @@ func newGuard(
 		return nil, "", fmt.Errorf("adding the fleet's guard: %w", err)
 	}
 	return guard, who.Fleet, nil
+}
+
+// newLive is a client without a cache.
+func newLive(mgr ctrl.Manager) (client.Client, error) {
+	live, err := client.New(mgr.GetConfig(), client.Options{
+		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("building a client without a cache: %w", err)
+	}
+	return live, nil
 }
 
 // dialer connects with one token for good. All connections share a transport, and so their sockets.

@@ -105,6 +105,9 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := addWebhooks(ctx, mgr, o, do.offers, election.identity); err != nil {
+		return nil, err
+	}
 	o.Logger.Info("starting", "version", version.Version(), "fleet", do.fleet, "identity", election.identity)
 	return mgr, addProbes(mgr)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -61,8 +62,8 @@ type Manager struct {
 	MetricsBindAddress string
 	// WebhookBindAddress is where the admission webhooks are served, over TLS; 0 means nowhere.
 	WebhookBindAddress string
-	// WebhookHosts are the names by which the API server calls the webhooks; none means those of Service
-	// open-spawn-webhook in the manager's namespace.
+	// WebhookHosts are names by which the API server calls the webhooks, besides those of Service open-spawn-webhook in
+	// the manager's namespace.
 	WebhookHosts []string
 	// HealthProbeBindAddress is where /healthz and /readyz are served; 0 means nowhere.
 	HealthProbeBindAddress string
@@ -104,6 +105,9 @@ var fleetIDPattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
 // namespacePattern is a DNS label.
 var namespacePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// hostPattern is a DNS name. The certificate is made for names only, so an IP address is none.
+var hostPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 
 // ParseManager reads the manager's settings; an error is one line that names the flag.
 func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, error) {
@@ -147,8 +151,8 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 	fs.StringVar(&o.WebhookBindAddress, "webhook-bind-address", ":9443",
 		"address of the admission webhooks; 0 means none")
 	fs.StringVar(&hosts, "webhook-hosts", "",
-		"host names or IP addresses by which the API server calls the webhooks, separated by commas; unset means those "+
-			"of Service open-spawn-webhook in the manager's namespace")
+		"host names, no IP addresses, by which the API server calls the webhooks besides those of Service "+
+			"open-spawn-webhook in the manager's namespace, separated by commas")
 	fs.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of the probes; 0 means none")
 	fs.StringVar(&o.LogLevel, "log-level", "info", "error, info or debug")
 	if err := Parse(fs, ManagerEnvPrefix, args, lookup); err != nil {
@@ -195,6 +199,11 @@ func (o Manager) validate() error {
 	}
 	if !slices.Contains([]string{"error", "info", "debug"}, o.LogLevel) {
 		return fmt.Errorf("--log-level %q: use error, info or debug", o.LogLevel)
+	}
+	for _, host := range o.WebhookHosts {
+		if !hostPattern.MatchString(host) || net.ParseIP(host) != nil {
+			return fmt.Errorf("--webhook-hosts: %q is not a host name such as localhost", host)
+		}
 	}
 	return o.validateNamespaces()
 }

@@ -1,0 +1,141 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package admission
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/policy"
+	"github.com/cedros-io/open-spawn/internal/slots"
+)
+
+// judgement is what was read for one request, each thing once, and what is said about it.
+type judgement struct {
+	*bots
+
+	account  *spawnv1.Account // nil when there is none
+	secrets  map[client.ObjectKey]*corev1.Secret
+	prices   map[string]price
+	warnings []string
+}
+
+// price is what a size costs, or why that is not known.
+type price struct {
+	micros int64
+	err    error
+}
+
+// newJudgement reads the Bot's Account.
+func (b *bots) newJudgement(ctx context.Context, bot *spawnv1.Bot) (*judgement, error) {
+	j := &judgement{bots: b, secrets: map[client.ObjectKey]*corev1.Secret{}, prices: map[string]price{}}
+	var account spawnv1.Account
+	switch err := b.Live.Get(ctx, client.ObjectKey{Name: bot.Spec.AccountRef.Name}, &account); {
+	case err == nil:
+		j.account = &account
+	case !apierrors.IsNotFound(err):
+		return nil, fmt.Errorf("reading the account: %w", err)
+	}
+	return j, nil
+}
+
+// violations are all that is not allowed of the Bot.
+func (j *judgement) violations(ctx context.Context, bot *spawnv1.Bot) ([]policy.Violation, error) {
+	var found []policy.Violation
+	if j.account != nil {
+		if !j.account.DeletionTimestamp.IsZero() {
+			found = append(found, policy.Violation{
+				Reason: spawnv1.AccountDeletingReason, Field: "spec.accountRef.name",
+				Message: fmt.Sprintf("account %q is being deleted and takes no more bots", j.account.Name),
+			})
+		}
+		found = append(found, policy.Check(j.account, bot)...)
+		if p := j.price(ctx, bot.Spec.Machine.Size); p.err == nil {
+			found = append(found, policy.CheckPrice(j.account, bot.Spec.Machine.Size, p.micros)...)
+		}
+	}
+	for _, use := range policy.SecretsOf(bot) {
+		secret, err := j.secret(ctx, client.ObjectKey{Namespace: bot.Namespace, Name: use.Ref.Name})
+		if err != nil {
+			return nil, err
+		}
+		if secret != nil {
+			found = append(found, policy.CheckSecret(secret, use)...)
+		}
+	}
+	return found, nil
+}
+
+// forgiveNamespace makes a warning of a namespace that the Account does not list: who applies a whole set in stages
+// dry-runs all of it before the Account that lists the namespace is applied.
+func (j *judgement) forgiveNamespace(found []policy.Violation) []policy.Violation {
+	return slices.DeleteFunc(found, func(v policy.Violation) bool {
+		forgiven := v.Reason == spawnv1.NamespaceNotAllowedReason
+		if forgiven {
+			j.warn("%s", v)
+		}
+		return forgiven
+	})
+}
+
+// waits says why a new Bot takes no slot now; empty when it does.
+func (j *judgement) waits(bot *spawnv1.Bot) string {
+	switch {
+	case !j.isWatched(bot.Namespace):
+		return fmt.Sprintf("no manager looks after namespace %q; the bot gets no machine", bot.Namespace)
+	case j.account == nil:
+		return noAccount(bot)
+	case j.account.Spec.DesiredState == spawnv1.AccountSuspended:
+		return fmt.Sprintf("account %q is suspended; the bot gets no machine until it is Active", j.account.Name)
+	case !slots.IsInitialized(j.account):
+		return notInitialized(j.account)
+	}
+	return ""
+}
+
+// secret is a Secret that the Bot names; nil when there is none.
+func (j *judgement) secret(ctx context.Context, key client.ObjectKey) (*corev1.Secret, error) {
+	if secret, asked := j.secrets[key]; asked {
+		return secret, nil
+	}
+	secret := &corev1.Secret{}
+	switch err := j.Live.Get(ctx, key, secret); {
+	case apierrors.IsNotFound(err):
+		secret = nil
+	case err != nil:
+		return nil, fmt.Errorf("reading a secret: %w", err)
+	}
+	j.secrets[key] = secret
+	return secret, nil
+}
+
+// price asks what a size costs, for a while.
+func (j *judgement) price(ctx context.Context, size string) price {
+	if j.Prices == nil {
+		return price{}
+	}
+	if known, asked := j.prices[size]; asked {
+		return known
+	}
+	ctx, cancel := context.WithTimeout(ctx, pricesTimeout)
+	defer cancel()
+	var p price
+	p.micros, p.err = j.Prices.HourlyMicroUSD(ctx, size)
+	if p.err != nil {
+		log.FromContext(ctx).Info("the catalogue does not answer", "error", p.err.Error())
+	}
+	j.prices[size] = p
+	return p
+}
+
+func (j *judgement) warn(format string, args ...any) {
+	j.warnings = append(j.warnings, fmt.Sprintf(format, args...))
+}
