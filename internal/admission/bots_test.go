@@ -339,9 +339,11 @@ func TestAChangeAnswersForWhatItAddsOnly(t *testing.T) {
 	if err := w.edit(bot, func(b *spawnv1.Bot) { b.Spec.LLM.Model = "other" }); err != nil {
 		t.Errorf("the region was not allowed before: %v", err)
 	}
-	w.wantDenied(w.edit(bot, func(b *spawnv1.Bot) { b.Spec.Machine.Region = "ams3" }), `does not allow "ams3"; it allows fra1`)
-	w.wantDenied(w.edit(bot, func(b *spawnv1.Bot) { b.Spec.Trading.Mode, b.Spec.Risk = spawnv1.TradingLive, risk(1, 1, 1, 1) }),
-		"does not allow Live trading")
+	w.wantDenied(w.edit(bot, func(b *spawnv1.Bot) { b.Spec.Machine.Region = "ams3" }),
+		`does not allow "ams3"; it allows fra1`)
+	w.wantDenied(w.edit(bot, func(b *spawnv1.Bot) {
+		b.Spec.Trading.Mode, b.Spec.Risk = spawnv1.TradingLive, risk(1, 1, 1, 1)
+	}), "does not allow Live trading")
 	w.givenSecret("closed", func(s *corev1.Secret) { s.Labels = nil })
 	w.wantDenied(w.edit(bot, func(b *spawnv1.Bot) { b.Spec.LLM.APIKeySecretRef.Name = "closed" }), "is not open to bots")
 	if err := w.edit(bot, func(b *spawnv1.Bot) { b.Spec.Machine.Region = "fra1" }); err != nil {

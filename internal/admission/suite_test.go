@@ -99,7 +99,7 @@ func configure(server *httptest.Server) error {
 		return err
 	}
 	// The API server hears of it after a while.
-	var handler http.Handler = newMux(admission.Options{Live: api, Clock: clock.RealClock{}, Scheme: manager.Scheme()})
+	handler := newMux(admission.Options{Live: api, Clock: clock.RealClock{}, Scheme: manager.Scheme()})
 	shared.answer.Store(&handler)
 	return wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 20*time.Second, true,
 		func(ctx context.Context) (bool, error) {
@@ -235,7 +235,8 @@ func (w *world) takeSlots(names ...string) {
 	w.t.Helper()
 	for i, name := range names {
 		at := time.Date(2026, 1, 1, 0, 0, i, 0, time.UTC).Format(time.RFC3339)
-		w.patchStatus(fmt.Sprintf(`{"status":{"slots":{"%s/%s":{"uid":"u-%s","reservedAt":%q}}}}`, w.namespace, name, name, at))
+		w.patchStatus(fmt.Sprintf(`{"status":{"slots":{"%s/%s":{"uid":"u-%s","reservedAt":%q}}}}`,
+			w.namespace, name, name, at))
 	}
 }
 

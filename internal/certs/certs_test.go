@@ -217,7 +217,9 @@ func (r *replica) trusts(ca []byte, name string) error {
 	if !pool.AppendCertsFromPEM(ca) {
 		return errors.New("there is no CA")
 	}
-	connection, err := tls.Dial("tcp", r.address, &tls.Config{RootCAs: pool, ServerName: name, MinVersion: tls.VersionTLS12})
+	connection, err := tls.Dial("tcp", r.address, &tls.Config{
+		RootCAs: pool, ServerName: name, MinVersion: tls.VersionTLS12,
+	})
 	if err != nil {
 		return err
 	}
