@@ -55,7 +55,11 @@ type Options struct {
 	Orphans orphan.Settings
 }
 
+// The second and the third are the webhooks' too: they read both live, by name.
+//
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts,verbs=get
 
 // Register adds every controller, the indexes they read, the inventory and the firewall to a manager.
 func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {

@@ -4,8 +4,10 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -35,20 +37,21 @@ func (a *accounts) ValidateCreate(context.Context, *spawnv1.Account) (webhookadm
 func (a *accounts) ValidateUpdate(
 	ctx context.Context, before, account *spawnv1.Account,
 ) (webhookadmission.Warnings, error) {
-	var warnings webhookadmission.Warnings
 	held, limit := len(account.Status.Slots), int(account.Limit())
+	bots, err := a.bots(ctx, before)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "looking for bots that a change affects")
+		return webhookadmission.Warnings{"open-spawn could not look for the bots that this affects"}, nil
+	}
+	var warnings webhookadmission.Warnings
 	if limit < int(before.Limit()) && held > limit {
-		warnings = append(warnings, fmt.Sprintf("account %q has %d bots and would allow %d: %s beyond it; nothing is "+
-			"destroyed, and no bot is added until there is room", account.Name, held, limit, are(beyond(account, limit))))
+		warnings = append(warnings, fmt.Sprintf("account %q has %s and would allow %d: %s beyond it; nothing is "+
+			"destroyed, and no bot is added until there is room",
+			account.Name, count(held), limit, are(beyond(account, bots))))
 	}
 	if before.Spec.DesiredState != spawnv1.AccountSuspended && account.Spec.DesiredState == spawnv1.AccountSuspended {
 		warnings = append(warnings, fmt.Sprintf("suspending account %q stops %s and powers the machines off; nothing is "+
 			"deleted, and machines that are off are still billed", account.Name, count(held)))
-	}
-	bots, err := a.bots(ctx, before)
-	if err != nil {
-		log.FromContext(ctx).Error(err, "looking for bots that a change affects")
-		return append(warnings, "open-spawn could not look for the bots that this affects"), nil
 	}
 	return append(warnings, nowForbidden(before, account, bots)...), nil
 }
@@ -122,13 +125,22 @@ func nowForbidden(before, account *spawnv1.Account, bots []spawnv1.Bot) webhooka
 	return warnings
 }
 
-// beyond are the Bots that have the latest slots.
-func beyond(account *spawnv1.Account, limit int) []string {
+// beyond are the newest of the Bots with a slot, as many as are more than the limit, as the account controller names
+// them. A slot without a Bot counts as newer than all.
+func beyond(account *spawnv1.Account, bots []spawnv1.Bot) []string {
+	born := make(map[string]int64, len(bots))
+	for i := range bots {
+		born[slots.KeyOf(&bots[i])] = bots[i].CreationTimestamp.Unix()
+	}
+	age := func(key string) int64 {
+		if at, exists := born[key]; exists {
+			return at
+		}
+		return math.MaxInt64
+	}
 	keys := slots.Holders(account, "")
-	slices.SortStableFunc(keys, func(a, b string) int {
-		return account.Status.Slots[a].ReservedAt.Compare(account.Status.Slots[b].ReservedAt.Time)
-	})
-	return keys[min(limit, len(keys)):]
+	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(age(a), age(b)) })
+	return keys[min(int(account.Limit()), len(keys)):]
 }
 
 // are names things, with the verb that follows.

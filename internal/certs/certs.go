@@ -23,7 +23,7 @@ import (
 
 const (
 	// SecretName is the Secret with the certificates, in the manager's namespace.
-	SecretName = "open-spawn-webhook-cert"
+	SecretName = "open-spawn-webhook-cert" //nolint:gosec // a name, and no secret
 	// ConfigurationName is the ValidatingWebhookConfiguration of config/webhook.
 	ConfigurationName = "open-spawn"
 	// ServiceName is the Service of config/webhook.

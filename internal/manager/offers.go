@@ -12,8 +12,8 @@ import (
 	"github.com/cedros-io/open-spawn/internal/fleet"
 )
 
-// offers is what DigitalOcean has to offer, for the webhooks of every replica. It does not pass the fleet's guard, which
-// is the leader's and writes the fleet record: prices are the same for every team, and nothing is done with them.
+// offers is what DigitalOcean has to offer, for the webhooks of every replica. It does not pass the fleet's guard,
+// which is the leader's and writes the fleet record: prices are the same for every team, and nothing is done with them.
 type offers struct {
 	calls *budget.Budget
 	token func() string

@@ -147,13 +147,7 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 	fs.BoolVar(&o.LeaderElect, "leader-elect", false, "let one of several replicas work")
 	fs.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", "open-spawn-system",
 		"namespace of the leader's lease and of the fleet record, created when it is missing")
-	fs.StringVar(&o.MetricsBindAddress, "metrics-bind-address", ":8080", "address of the metrics; 0 means none")
-	fs.StringVar(&o.WebhookBindAddress, "webhook-bind-address", ":9443",
-		"address of the admission webhooks; 0 means none")
-	fs.StringVar(&hosts, "webhook-hosts", "",
-		"host names, no IP addresses, by which the API server calls the webhooks besides those of Service "+
-			"open-spawn-webhook in the manager's namespace, separated by commas")
-	fs.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of the probes; 0 means none")
+	o.servingFlags(fs, &hosts)
 	fs.StringVar(&o.LogLevel, "log-level", "info", "error, info or debug")
 	if err := Parse(fs, ManagerEnvPrefix, args, lookup); err != nil {
 		return Manager{}, err
@@ -164,6 +158,17 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 		return Manager{}, err
 	}
 	return o, o.validate()
+}
+
+// servingFlags are those that say what the manager serves, and where.
+func (o *Manager) servingFlags(fs *flag.FlagSet, hosts *string) {
+	fs.StringVar(&o.MetricsBindAddress, "metrics-bind-address", ":8080", "address of the metrics; 0 means none")
+	fs.StringVar(&o.WebhookBindAddress, "webhook-bind-address", ":9443",
+		"address of the admission webhooks; 0 means none")
+	fs.StringVar(hosts, "webhook-hosts", "",
+		"host names, no IP addresses, by which the API server calls the webhooks besides those of Service "+
+			"open-spawn-webhook in the manager's namespace, separated by commas")
+	fs.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of the probes; 0 means none")
 }
 
 func readNetworks(cidrs, egress string) ([]netip.Prefix, []Egress, error) {
@@ -200,12 +205,19 @@ func (o Manager) validate() error {
 	if !slices.Contains([]string{"error", "info", "debug"}, o.LogLevel) {
 		return fmt.Errorf("--log-level %q: use error, info or debug", o.LogLevel)
 	}
+	if err := o.validateNamespaces(); err != nil {
+		return err
+	}
+	return o.validateHosts()
+}
+
+func (o Manager) validateHosts() error {
 	for _, host := range o.WebhookHosts {
 		if !hostPattern.MatchString(host) || net.ParseIP(host) != nil {
 			return fmt.Errorf("--webhook-hosts: %q is not a host name such as localhost", host)
 		}
 	}
-	return o.validateNamespaces()
+	return nil
 }
 
 func (o Manager) validateFleet() error {

@@ -41,7 +41,7 @@ func TestADefaultGivesWayToTheEnvironmentAndThatToAFlag(t *testing.T) {
 		DigitalOceanTokenFile: "/token", DigitalOceanCallsPerMinute: 200, SettleWindow: 5 * time.Minute,
 		InventoryInterval: 30 * time.Second, ShutdownGrace: 2 * time.Minute, OrphanMinAge: time.Hour, OrphanSightings: 3,
 		LeaderElectionNamespace: "open-spawn-system", MetricsBindAddress: ":8080", HealthProbeBindAddress: ":8081",
-		LogLevel: "info",
+		WebhookBindAddress: ":9443", LogLevel: "info",
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("defaults %+v, %v, want %+v", got, err, want)
@@ -53,6 +53,7 @@ func TestADefaultGivesWayToTheEnvironmentAndThatToAFlag(t *testing.T) {
 		"OPENSPAWN_WATCH_NAMESPACES": " one, two ,,three", "OPENSPAWN_INVENTORY_INTERVAL": "1m",
 		"OPENSPAWN_SHUTDOWN_GRACE": "0", "OPENSPAWN_ORPHAN_POLICY": "Report", "OPENSPAWN_ORPHAN_SIGHTINGS": "4",
 		"OPENSPAWN_SSH_CIDRS": "203.0.113.0/24, 2001:db8::1", "OPENSPAWN_EXTRA_EGRESS": "udp:53",
+		"OPENSPAWN_WEBHOOK_BIND_ADDRESS": "127.0.0.1:1", "OPENSPAWN_WEBHOOK_HOSTS": "localhost, a.example.com",
 	}
 	got, _, err = parse(env, "--fleet-id=from-flag", "--settle-window", "20s", "-metrics-bind-address=0",
 		"--orphan-policy=Delete", "--orphan-min-age=0", "--extra-egress=tcp:9000-9100:198.51.100.0/24",
@@ -67,6 +68,7 @@ func TestADefaultGivesWayToTheEnvironmentAndThatToAFlag(t *testing.T) {
 			{Protocol: "tcp", Ports: "9000-9100", Network: netip.MustParsePrefix("198.51.100.0/24")},
 		},
 		NewFleet: true, TakeOver: true,
+		WebhookBindAddress: "127.0.0.1:1", WebhookHosts: []string{"localhost", "a.example.com"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
@@ -104,6 +106,8 @@ func TestABadSettingIsOneLineThatNamesTheFlag(t *testing.T) {
 		"an orphan's age below nothing":   bad("--orphan-min-age=-1h", "--orphan-min-age"),
 		"no sightings of an orphan":       bad("--orphan-sightings=0", "--orphan-sightings", "0"),
 		"neither a new fleet nor an old":  bad("--new-fleet=perhaps", "-new-fleet"),
+		"a host that is an address":      bad("--webhook-hosts=localhost,127.0.0.1", "--webhook-hosts", "127.0.0.1"),
+		"a host with a port":             bad("--webhook-hosts=localhost:443", "--webhook-hosts", "localhost:443"),
 		"an SSH network":                  bad("--ssh-cidrs=10.0.0.0/8,office", "--ssh-cidrs", "office"),
 		"extra egress":                    bad("--extra-egress=tcp:443,icmp:1", "--extra-egress", "icmp:1"),
 		"an unknown flag":                 bad("--fleet=x", "-fleet"),

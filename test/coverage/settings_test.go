@@ -20,6 +20,7 @@ import (
 	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/controllers/droplet"
 	"github.com/cedros-io/open-spawn/controllers/orphan"
+	"github.com/cedros-io/open-spawn/internal/admission"
 	"github.com/cedros-io/open-spawn/internal/budget"
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
 	"github.com/cedros-io/open-spawn/internal/firewall"
@@ -51,7 +52,7 @@ func TestMED001_EveryFlagIsRead(t *testing.T) {
 			})
 		}
 	}
-	if binaries[module+"/internal/options"] < 21 || binaries[module+"/cmd/dosim"] < 10 {
+	if binaries[module+"/internal/options"] < 23 || binaries[module+"/cmd/dosim"] < 10 {
 		t.Errorf("found flags in %v, want those of the manager and of dosim", binaries)
 	}
 }
@@ -162,7 +163,7 @@ func registeredMetrics(t *testing.T) map[string]bool {
 	for _, collector := range []prometheus.Collector{
 		budget.New(budget.Options{}), firewall.New(firewall.Options{}), orphan.New(orphan.Options{}),
 		account.NewController(account.Options{}), bot.NewController(bot.Options{}),
-		droplet.NewController(droplet.Options{}),
+		droplet.NewController(droplet.Options{}), admission.NewMeters(),
 	} {
 		if err := r.Register(collector); err != nil {
 			t.Fatal(err)

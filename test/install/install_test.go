@@ -6,9 +6,11 @@ package install
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -17,6 +19,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 )
 
 func TestInstallingTwiceChangesNothing(t *testing.T) {
@@ -44,6 +48,7 @@ func TestEverySelectorFindsTheManager(t *testing.T) {
 	antiAffinity := pod.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution
 	for name, selector := range map[string]*metav1.LabelSelector{
 		"Service":                  {MatchLabels: service.Spec.Selector},
+		"webhooks' Service":        {MatchLabels: get(t, api, &corev1.Service{}, webhookService).Spec.Selector},
 		"PodDisruptionBudget":      budget.Spec.Selector,
 		"NetworkPolicy":            &policy.Spec.PodSelector,
 		"podAntiAffinity":          antiAffinity[0].PodAffinityTerm.LabelSelector,
@@ -65,7 +70,7 @@ func TestThePortsAreThoseTheManagerListensOn(t *testing.T) {
 	api, _ := admin(t)
 	container := manager(t, api).Spec.Template.Spec.Containers[0]
 	for name, flag := range map[string]string{
-		"metrics": "--metrics-bind-address", "health": "--health-probe-bind-address",
+		"metrics": "--metrics-bind-address", "health": "--health-probe-bind-address", "webhook": "--webhook-bind-address",
 	} {
 		index := slices.IndexFunc(container.Ports, func(p corev1.ContainerPort) bool { return p.Name == name })
 		if index < 0 {
@@ -86,12 +91,40 @@ func TestThePortsAreThoseTheManagerListensOn(t *testing.T) {
 		}
 	}
 	slices.Sort(open)
-	if want := []string{"health", "metrics"}; !slices.Equal(open, want) {
+	if want := []string{"health", "metrics", "webhook"}; !slices.Equal(open, want) {
 		t.Errorf("the manager can be reached on %q, want %q", open, want)
 	}
-	service := get(t, api, &corev1.Service{}, managerName+"-metrics")
-	if got, want := service.Spec.Ports[0].TargetPort, intstr.FromString("metrics"); got != want {
-		t.Errorf("the metrics Service goes to port %s, want %s", got.String(), want.String())
+	for name, port := range map[string]string{managerName + "-metrics": "metrics", webhookService: "webhook"} {
+		service := get(t, api, &corev1.Service{}, name)
+		if got, want := service.Spec.Ports[0].TargetPort, intstr.FromString(port); got != want {
+			t.Errorf("Service %s goes to port %s, want %s", name, got.String(), want.String())
+		}
+	}
+}
+
+// What else the cluster does can never be held up by us, and a Service that is not there holds up our own.
+func TestTheWebhooksAreOfOurKindsAndLeadToTheManager(t *testing.T) {
+	withManager(t)
+	api, _ := admin(t)
+	var hooks admissionregistrationv1.ValidatingWebhookConfiguration
+	if err := api.Get(t.Context(), client.ObjectKey{Name: webhooksName}, &hooks); err != nil {
+		t.Fatal(err)
+	}
+	port := get(t, api, &corev1.Service{}, webhookService).Spec.Ports[0].Port
+	for _, hook := range hooks.Webhooks {
+		for _, rule := range hook.Rules {
+			if !slices.Equal(rule.APIGroups, []string{spawnv1.GroupName}) || slices.Contains(rule.Resources, "*") ||
+				slices.ContainsFunc(rule.Resources, func(r string) bool { return strings.Contains(r, "/") }) {
+				t.Errorf("webhook %s is asked about %v", hook.Name, rule)
+			}
+		}
+		where := hook.ClientConfig.Service
+		if where == nil || where.Name != webhookService || where.Namespace != systemNamespace || *where.Port != port {
+			t.Errorf("webhook %s is called at %+v", hook.Name, where)
+		}
+		if *hook.TimeoutSeconds != 5 || *hook.MatchPolicy != admissionregistrationv1.Equivalent {
+			t.Errorf("webhook %s has timeout %d and match policy %s", hook.Name, *hook.TimeoutSeconds, *hook.MatchPolicy)
+		}
 	}
 }
 

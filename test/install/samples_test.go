@@ -150,6 +150,7 @@ func findsItsWorkspace(t *testing.T, api client.Client, bot *spawnv1.Bot) {
 
 func apply(t *testing.T) {
 	t.Helper()
+	withoutWebhooks(t)
 	kubectl(t, "apply", "--server-side", "-k", samplesDir)
 }
 

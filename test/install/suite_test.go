@@ -25,6 +25,7 @@ const (
 	crdDir     = "../../config/crd"
 	defaultDir = "../../config/default"
 	samplesDir = "../../config/samples"
+	webhookDir = "../../config/webhook"
 
 	// systemNamespace is where the manager lives.
 	systemNamespace = "open-spawn-system"
@@ -34,6 +35,8 @@ const (
 	managerName = "open-spawn-manager"
 	// managerAccount names the manager's ServiceAccount.
 	managerAccount = "manager"
+	// webhooksName names the ValidatingWebhookConfiguration, and webhookService their Service.
+	webhooksName, webhookService = "open-spawn", "open-spawn-webhook"
 	// waitTimeout bounds each wait of kubectl; alone, none takes more than a few seconds.
 	waitTimeout = "--timeout=90s"
 )
@@ -77,7 +80,14 @@ func withManager(t *testing.T) *controlplane.Plane {
 	if cluster.managerErr != nil {
 		t.Fatal(cluster.managerErr)
 	}
+	kubectl(t, "apply", "--server-side", "-k", webhookDir) // another test may have taken them away
 	return plane
+}
+
+// withoutWebhooks takes the admission webhooks away: no manager runs here that could be asked about a Bot.
+func withoutWebhooks(t *testing.T) {
+	t.Helper()
+	kubectl(t, "delete", "--ignore-not-found", "validatingwebhookconfiguration", webhooksName)
 }
 
 func installCRDs(ctx context.Context) error {

@@ -29,9 +29,11 @@ import (
 	"github.com/cedros-io/open-spawn/internal/options"
 )
 
-// flags are those of every manager. The simulator has no limit, and its clock cannot be moved.
+// flags are those of every manager. The simulator has no limit, and its clock cannot be moved. Webhooks are served only
+// where a test wants them: elsewhere Bots are created with no manager there to be asked.
 func (w *world) flags() []string {
 	return []string{
+		"--webhook-bind-address=0",
 		"--digitalocean-url=" + w.road.URL, "--digitalocean-token-file=" + w.tokenFile,
 		"--settle-window=" + settleWindow.String(), "--digitalocean-calls-per-minute=1000000",
 	}

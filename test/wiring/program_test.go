@@ -48,6 +48,12 @@ func TestASettingThatIsWrongIsOneLineThatNamesTheFlag(t *testing.T) {
 			flags:    []string{kubeconfig, token, "--metrics-bind-address=0", "--health-probe-bind-address=nonsense"},
 			wantCode: 1, wantNamed: "--health-probe-bind-address",
 		},
+		"an address for webhooks that is none": {
+			flags: []string{
+				kubeconfig, token, "--metrics-bind-address=0", "--health-probe-bind-address=0", "--webhook-bind-address=nonsense",
+			},
+			wantCode: 1, wantNamed: "--webhook-bind-address",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := w.launch(t, run.env, run.flags...)
@@ -79,6 +85,7 @@ func TestTheProgramReadsItsEnvironmentAndTellsHowItIs(t *testing.T) {
 		"OPENSPAWN_KUBECONFIG=" + kubeconfig, "OPENSPAWN_DIGITALOCEAN_URL=" + w.road.URL,
 		"OPENSPAWN_DIGITALOCEAN_TOKEN_FILE=" + w.tokenFile, "OPENSPAWN_FLEET_ID=by-environment",
 		"OPENSPAWN_HEALTH_PROBE_BIND_ADDRESS=" + probe, "OPENSPAWN_METRICS_BIND_ADDRESS=" + metrics,
+		"OPENSPAWN_WEBHOOK_BIND_ADDRESS=" + freeAddress(t),
 	}, "--log-level=debug")
 	c.probe, c.metrics = "http://"+probe, "http://"+metrics+"/metrics"
 	c.becomesReady(t)

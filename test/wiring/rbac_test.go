@@ -30,8 +30,10 @@ func TestEveryRightOfTheManagerIsUsed(t *testing.T) {
 	c := w.newTenant(t).withAccount(t)
 	// Where the API server does not stream lists, the manager lists first, and then watches.
 	w.variables = []string{"KUBE_FEATURE_WatchListClient=false"}
-	manager := w.startChild(t, "--leader-elect", "--inventory-interval=1s",
+	forgetCertificate(t)
+	manager := w.startAsked(t, "--leader-elect", "--inventory-interval=1s",
 		"--orphan-policy=Report", "--orphan-min-age=1s", "--orphan-sightings=1")
+	certificateIsRenewed(t)
 	c.apply(t, "clerk")
 	c.becomeReady(t, "clerk")
 	w.hasAnEventTwice(t)
@@ -39,6 +41,7 @@ func TestEveryRightOfTheManagerIsUsed(t *testing.T) {
 	c.becomeReady(t, "clerk")
 	kubectl(t, "delete", "--timeout=60s", "-n", c.namespace, "bot", "clerk")
 	kubectl(t, "delete", "--timeout=60s", "account", c.account)
+	removeWebhooks(t)
 	manager.signal(t, syscall.SIGTERM)
 	manager.ends(t)
 	w.isTakenOver(t)
@@ -47,7 +50,10 @@ func TestEveryRightOfTheManagerIsUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"role.yaml", "leader_election_role.yaml", "fleet_record_role.yaml"} {
+	for _, file := range []string{
+		"role.yaml", "leader_election_role.yaml", "fleet_record_role.yaml", "admission_role.yaml",
+		"webhook_certificate_role.yaml",
+	} {
 		for _, right := range rightsGranted(t, filepath.Join(repository, "config", "rbac", file)) {
 			if !used[right] {
 				t.Errorf("%s grants %q, which the manager does not use", file, right)
