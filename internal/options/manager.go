@@ -147,7 +147,10 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 	fs.BoolVar(&o.LeaderElect, "leader-elect", false, "let one of several replicas work")
 	fs.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", "open-spawn-system",
 		"namespace of the leader's lease and of the fleet record, created when it is missing")
-	o.servingFlags(fs, &hosts)
+	o.servingFlags(fs)
+	fs.StringVar(&hosts, "webhook-hosts", "",
+		"host names, no IP addresses, by which the API server calls the webhooks besides those of Service "+
+			"open-spawn-webhook in the manager's namespace, separated by commas")
 	fs.StringVar(&o.LogLevel, "log-level", "info", "error, info or debug")
 	if err := Parse(fs, ManagerEnvPrefix, args, lookup); err != nil {
 		return Manager{}, err
@@ -161,13 +164,10 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 }
 
 // servingFlags are those that say what the manager serves, and where.
-func (o *Manager) servingFlags(fs *flag.FlagSet, hosts *string) {
+func (o *Manager) servingFlags(fs *flag.FlagSet) {
 	fs.StringVar(&o.MetricsBindAddress, "metrics-bind-address", ":8080", "address of the metrics; 0 means none")
 	fs.StringVar(&o.WebhookBindAddress, "webhook-bind-address", ":9443",
 		"address of the admission webhooks; 0 means none")
-	fs.StringVar(hosts, "webhook-hosts", "",
-		"host names, no IP addresses, by which the API server calls the webhooks besides those of Service "+
-			"open-spawn-webhook in the manager's namespace, separated by commas")
 	fs.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of the probes; 0 means none")
 }
 
