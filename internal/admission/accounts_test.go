@@ -21,7 +21,9 @@ func TestAChangeOfAnAccountSaysWhatItDoesToItsBots(t *testing.T) {
 	}{
 		"a downgrade below what is held": {
 			edit: func(a *spawnv1.Account) { a.Spec.Tier = spawnv1.AccountTierBasic },
-			want: []string{`has 4 bots and would allow 2: NS/cat, NS/gone are beyond it; nothing is destroyed, and no bot is added`},
+			want: []string{
+				`has 4 bots and would allow 2: NS/cat, NS/gone are beyond it; nothing is destroyed, and no bot is added`,
+			},
 		},
 		"a limit of none": {
 			edit: func(a *spawnv1.Account) { a.Spec.MaxBots = ptr.To[int32](0) },
@@ -87,8 +89,8 @@ func TestDeletingAnAccountSaysWhoItWaitsFor(t *testing.T) {
 	if err := w.Delete(t.Context(), account, client.DryRunAll); err != nil {
 		t.Fatal(err)
 	}
-	w.wantWarnings(fmt.Sprintf("account %q stays until %[2]s/ant, %[2]s/bee, %[2]s/cat, %[2]s/gone are deleted; deleting it "+
-		"deletes no bot", w.account, w.namespace))
+	w.wantWarnings(fmt.Sprintf("account %q stays until %[2]s/ant, %[2]s/bee, %[2]s/cat, %[2]s/gone are deleted; "+
+		"deleting it deletes no bot", w.account, w.namespace))
 
 	other := newWorld(t)
 	if err := other.Delete(t.Context(), other.givenAccount()); err != nil {

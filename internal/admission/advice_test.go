@@ -8,9 +8,12 @@ import (
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
+	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
+	webhookadmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/admission"
 )
 
 func TestAdviceNamesTheFieldAndBlocksNobody(t *testing.T) {
@@ -99,6 +102,10 @@ func TestAnswersAreCounted(t *testing.T) {
 	w.options.Live = broken{}
 	w.serve()
 	_ = w.Create(t.Context(), w.newBot("drifter"))
+	forged := webhookadmission.Request{AdmissionRequest: admissionv1.AdmissionRequest{Operation: "FORGED"}}
+	if admission.NewBots(w.options).Handle(t.Context(), forged).Allowed {
+		t.Error("an operation that does not exist is allowed")
+	}
 	families, err := w.meters.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -119,6 +126,7 @@ func TestAnswersAreCounted(t *testing.T) {
 		"openspawn_admission_requests_total Bot CREATE allowed": 2,
 		"openspawn_admission_requests_total Bot CREATE denied":  1,
 		"openspawn_admission_requests_total Bot CREATE error":   1,
+		"openspawn_admission_requests_total Bot other error":    1,
 		"openspawn_admission_duration_seconds Bot CREATE":       4,
 	} {
 		if got[key] != want {

@@ -6,8 +6,10 @@ package admission
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admission/v1"
 	webhookadmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
@@ -54,13 +56,22 @@ func (o Options) measured(kind string, hook *webhookadmission.Webhook) *webhooka
 			began := o.Clock.Now()
 			response := next.Handle(ctx, request)
 			if o.Meters != nil {
-				operation := string(request.Operation)
+				operation := operationOf(request)
 				o.Meters.answers.WithLabelValues(kind, operation, resultOf(response)).Inc()
 				o.Meters.latency.WithLabelValues(kind, operation).Observe(o.Clock.Since(began).Seconds())
 			}
 			return response
 		})
 	return hook
+}
+
+// operationOf is one of those that config/webhook has: whoever gets to our port could name any.
+func operationOf(request webhookadmission.Request) string {
+	known := []admissionv1.Operation{admissionv1.Create, admissionv1.Update, admissionv1.Delete}
+	if !slices.Contains(known, request.Operation) {
+		return "other"
+	}
+	return string(request.Operation)
 }
 
 func resultOf(response webhookadmission.Response) string {

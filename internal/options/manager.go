@@ -147,7 +147,10 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 	fs.BoolVar(&o.LeaderElect, "leader-elect", false, "let one of several replicas work")
 	fs.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", "open-spawn-system",
 		"namespace of the leader's lease and of the fleet record, created when it is missing")
-	o.servingFlags(fs, &hosts)
+	servingFlags(&o, fs)
+	fs.StringVar(&hosts, "webhook-hosts", "",
+		"host names, no IP addresses, by which the API server calls the webhooks besides those of Service "+
+			"open-spawn-webhook in the manager's namespace, separated by commas")
 	fs.StringVar(&o.LogLevel, "log-level", "info", "error, info or debug")
 	if err := Parse(fs, ManagerEnvPrefix, args, lookup); err != nil {
 		return Manager{}, err
@@ -161,13 +164,10 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 }
 
 // servingFlags are those that say what the manager serves, and where.
-func (o *Manager) servingFlags(fs *flag.FlagSet, hosts *string) {
+func servingFlags(o *Manager, fs *flag.FlagSet) {
 	fs.StringVar(&o.MetricsBindAddress, "metrics-bind-address", ":8080", "address of the metrics; 0 means none")
 	fs.StringVar(&o.WebhookBindAddress, "webhook-bind-address", ":9443",
 		"address of the admission webhooks; 0 means none")
-	fs.StringVar(hosts, "webhook-hosts", "",
-		"host names, no IP addresses, by which the API server calls the webhooks besides those of Service "+
-			"open-spawn-webhook in the manager's namespace, separated by commas")
 	fs.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of the probes; 0 means none")
 }
 
@@ -205,19 +205,7 @@ func (o Manager) validate() error {
 	if !slices.Contains([]string{"error", "info", "debug"}, o.LogLevel) {
 		return fmt.Errorf("--log-level %q: use error, info or debug", o.LogLevel)
 	}
-	if err := o.validateNamespaces(); err != nil {
-		return err
-	}
-	return o.validateHosts()
-}
-
-func (o Manager) validateHosts() error {
-	for _, host := range o.WebhookHosts {
-		if !hostPattern.MatchString(host) || net.ParseIP(host) != nil {
-			return fmt.Errorf("--webhook-hosts: %q is not a host name such as localhost", host)
-		}
-	}
-	return nil
+	return o.validateNames()
 }
 
 func (o Manager) validateFleet() error {
@@ -241,7 +229,7 @@ func isURL(value string) bool {
 	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
 
-func (o Manager) validateNamespaces() error {
+func (o Manager) validateNames() error {
 	for _, namespace := range o.WatchNamespaces {
 		if !namespacePattern.MatchString(namespace) {
 			return fmt.Errorf("--watch-namespaces: %q is not the name of a namespace", namespace)
@@ -249,6 +237,11 @@ func (o Manager) validateNamespaces() error {
 	}
 	if !namespacePattern.MatchString(o.LeaderElectionNamespace) {
 		return fmt.Errorf("--leader-election-namespace: %q is not the name of a namespace", o.LeaderElectionNamespace)
+	}
+	for _, host := range o.WebhookHosts {
+		if !hostPattern.MatchString(host) || net.ParseIP(host) != nil {
+			return fmt.Errorf("--webhook-hosts: %q is not a host name such as localhost", host)
+		}
 	}
 	return nil
 }

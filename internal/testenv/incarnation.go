@@ -58,6 +58,8 @@ type Incarnation struct {
 	bots     reconcile.Reconciler
 	droplets reconcile.Reconciler
 	dead     atomic.Bool
+	// asked counts the requests, to the API server and to the cloud, that may have changed something.
+	asked atomic.Int64
 }
 
 // Kill ends the incarnation the way SIGKILL does: whatever it was doing, nothing more leaves it.
@@ -134,6 +136,9 @@ func (g *gate) RoundTrip(request *http.Request) (*http.Response, error) {
 		if err := hook(request); err != nil {
 			return nil, err
 		}
+	}
+	if request.Method != http.MethodGet {
+		g.incarnation.asked.Add(1)
 	}
 	response, err := g.next.RoundTrip(request)
 	if hook := g.incarnation.After; hook != nil && err == nil {

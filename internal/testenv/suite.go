@@ -29,7 +29,11 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	plane, err = controlplane.Start(context.Background(), controlplane.Options{CRDPaths: []string{crds}})
+	plane, err = controlplane.Start(context.Background(), controlplane.Options{
+		CRDPaths: []string{crds},
+		// Nobody watches here, and a list from etcd need not wait for a cache to have caught up.
+		ExtraAPIServerArgs: map[string][]string{"watch-cache": {"false"}},
+	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
