@@ -56,6 +56,7 @@ func (p person) client(t *testing.T) client.Client {
 func withTenants(t *testing.T) client.Client {
 	t.Helper()
 	withManager(t)
+	withoutWebhooks(t)
 	api, _ := admin(t)
 	kubectl(t, "apply", "--server-side", "-k", tenancyDir)
 	kubectl(t, "apply", "--server-side", "-k", tenancyDir) // a second time changes nothing and conflicts with nothing
