@@ -24,9 +24,8 @@ const (
 	CreateRefusedReason = "CreateRefused"
 	// QuotaExceededReason: DigitalOcean has no quota or capacity for it; it is tried again every 15 min. (Reconciling)
 	QuotaExceededReason = "QuotaExceeded"
-	// UnclaimedReason: the Bot does not exist, does not name this Droplet as its machine, or has no slot of its Account, so
-	// nothing is created.
-	// (Reconciling)
+	// UnclaimedReason: the Bot does not exist, does not name this Droplet as its machine, or has no slot of its Account,
+	// so nothing is created. (Reconciling)
 	UnclaimedReason = "Unclaimed"
 	// InstanceNotVisibleReason: the instance was not found once; it may be newborn, or gone. (Reconciling)
 	InstanceNotVisibleReason = "InstanceNotVisible"

@@ -127,6 +127,13 @@ type gate struct {
 	next        http.RoundTripper
 }
 
+// note counts a request that may change something.
+func (i *Incarnation) note(request *http.Request) {
+	if request.Method != http.MethodGet {
+		i.asked.Add(1)
+	}
+}
+
 // RoundTrip lets the request through unless the incarnation is dead or a hook says otherwise.
 func (g *gate) RoundTrip(request *http.Request) (*http.Response, error) {
 	if g.incarnation.dead.Load() {
@@ -137,9 +144,7 @@ func (g *gate) RoundTrip(request *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	if request.Method != http.MethodGet {
-		g.incarnation.asked.Add(1)
-	}
+	g.incarnation.note(request)
 	response, err := g.next.RoundTrip(request)
 	if hook := g.incarnation.After; hook != nil && err == nil {
 		err = hook(request)
