@@ -8,9 +8,11 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -59,23 +61,28 @@ func TestTimedCreatesLeaveOutTheWarmUp(t *testing.T) {
 func TestTheRateIsOfBotsThatTheWebhookWasAskedAbout(t *testing.T) {
 	for _, webhook := range []bool{true, false} {
 		s := &stage{api: fakeAPI(webhook)}
-		got, err := s.rate(t.Context(), webhook, newApplicants("one", 1, 10), newApplicants("many", 5, 2))
-		if err != nil || got <= 0 {
-			t.Errorf("%v creates in a second, %v", got, err)
+		var again atomic.Int64
+		got, err := s.rate(t.Context(), webhook, &again, newApplicants("one", 2, 5))
+		if err != nil || got <= 0 || again.Load() != 1 { // the very first is not judged
+			t.Errorf("%v creates in a second, %d of them again, %v", got, again.Load(), err)
 		}
-		_, err = s.rate(t.Context(), !webhook, newApplicants("wrong", 2, 2))
+		_, err = s.rate(t.Context(), !webhook, &again, newApplicants("wrong", 2, 2))
 		if err == nil || !strings.Contains(err.Error(), "slots, want") {
 			t.Errorf("with a webhook %t, taken for %t: %v", webhook, !webhook, err)
 		}
 	}
 }
 
-// fakeAPI keeps objects in memory.
+// fakeAPI keeps objects in memory. It does not judge the Bot one-00000 when it is created for the first time.
 func fakeAPI(webhook bool) client.Client {
+	var seen atomic.Bool
 	return fake.NewClientBuilder().WithScheme(manager.Scheme()).WithStatusSubresource(&spawnv1.Account{}).
 		WithInterceptorFuncs(interceptor.Funcs{Create: func(
 			ctx context.Context, api client.WithWatch, object client.Object, options ...client.CreateOption,
 		) error {
+			if object.GetName() == "one-00000" && !seen.Swap(true) {
+				return apierrors.NewInternalError(errors.New("failed calling webhook"))
+			}
 			bot, ok := object.(*spawnv1.Bot)
 			if !ok || !webhook {
 				return api.Create(ctx, object, options...)

@@ -4,8 +4,8 @@
 // Command bench measures a fleet of N bots, from apply to all Ready and back to nothing, on a real API server and the
 // simulated DigitalOcean, then what the webhook adds to the create of a bot, and then what fleets of 200, 1,000 and
 // 10,000 droplets cost at rest. `make bench N=200` runs it. It prints a line of JSON for each of the three on standard
-// output, progress on standard error, and fails when a bot did not get exactly one instance, when anything is left, when
-// the webhook did not take one slot for each bot, or when a fleet at rest is not left alone.
+// output, progress on standard error, and fails when a bot did not get exactly one instance, when anything is left,
+// when the webhook did not take one slot for each bot, or when a fleet at rest is not left alone.
 package main
 
 import (
