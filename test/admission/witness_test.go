@@ -51,7 +51,8 @@ func givenWitness(
 			t.Error(err)
 		}
 	})
-	err := wait.PollUntilContextTimeout(t.Context(), lookEvery, askedWithin, true, func(ctx context.Context) (bool, error) {
+	ctx := t.Context()
+	err := wait.PollUntilContextTimeout(ctx, lookEvery, askedWithin, true, func(ctx context.Context) (bool, error) {
 		err := shared.api.Create(ctx, newBot(account, "probe"), client.DryRunAll)
 		w.mu.Lock()
 		defer w.mu.Unlock()
