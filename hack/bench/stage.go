@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,6 +35,7 @@ const (
 // take processor time from what is.
 type stage struct {
 	scheme    *runtime.Scheme
+	dir, root string
 	plane     *controlplane.Plane
 	api       client.Client
 	simulator *localrun.Simulator
@@ -42,15 +44,17 @@ type stage struct {
 
 // startStage starts everything; the stage is to be stopped also when it fails.
 func startStage(ctx context.Context, dir string) (*stage, error) {
-	s := &stage{scheme: runtime.NewScheme()}
-	if err := errors.Join(corev1.AddToScheme(s.scheme), spawnv1.AddToScheme(s.scheme)); err != nil {
+	s := &stage{scheme: runtime.NewScheme(), dir: dir}
+	if err := errors.Join(
+		corev1.AddToScheme(s.scheme), coordinationv1.AddToScheme(s.scheme), spawnv1.AddToScheme(s.scheme),
+	); err != nil {
 		return s, fmt.Errorf("knowing our kinds: %w", err)
 	}
-	root, err := localrun.Root()
-	if err != nil {
+	var err error
+	if s.root, err = localrun.Root(); err != nil {
 		return s, err
 	}
-	if err := localrun.Build(ctx, root, say); err != nil {
+	if err := localrun.Build(ctx, s.root, say); err != nil {
 		return s, err
 	}
 	s.plane, err = controlplane.Start(ctx, controlplane.Options{
@@ -60,26 +64,34 @@ func startStage(ctx context.Context, dir string) (*stage, error) {
 	if err != nil {
 		return s, err
 	}
-	if err := localrun.Install(ctx, s.plane, root); err != nil {
+	if err := localrun.Install(ctx, s.plane, s.root); err != nil {
 		return s, err
 	}
 	if s.api, err = client.New(s.plane.Config(), client.Options{Scheme: s.scheme}); err != nil {
 		return s, fmt.Errorf("creating the client: %w", err)
 	}
-	bin, logs := filepath.Join(root, "bin"), filepath.Join(dir, "logs")
-	s.simulator, err = localrun.StartSimulator(ctx, filepath.Join(bin, "dosim"), filepath.Join(logs, "dosim.log"),
+	s.simulator, err = localrun.StartSimulator(ctx, s.program("dosim"), s.log("dosim"),
 		"--hourly-limit=0", "--minute-limit=0", "--state-delay="+stateDelay.String())
 	if err != nil {
 		return s, err
 	}
+	return s, s.startManager(ctx)
+}
+
+// startManager starts a manager, and returns when the API server asks its webhooks.
+func (s *stage) startManager(ctx context.Context) (err error) {
 	s.manager, err = localrun.StartManager(ctx, localrun.ManagerOptions{
-		Binary: filepath.Join(bin, "manager"), Log: filepath.Join(logs, "manager.log"), Cluster: s.plane,
-		Token: localrun.SimulatorToken, TokenFile: filepath.Join(dir, "token"), CloudURL: s.simulator.URL,
+		Binary: s.program("manager"), Log: s.log("manager"), Cluster: s.plane,
+		Token: localrun.SimulatorToken, TokenFile: filepath.Join(s.dir, "token"), CloudURL: s.simulator.URL,
 		// The simulator has no limit, and what is measured is the manager's own speed.
 		Flags: []string{fmt.Sprintf("--digitalocean-calls-per-minute=%d", unlimited)},
 	})
-	return s, err
+	return err
 }
+
+func (s *stage) program(name string) string { return filepath.Join(s.root, "bin", name) }
+
+func (s *stage) log(name string) string { return filepath.Join(s.dir, "logs", name+".log") }
 
 // stop ends what was started, the last first. It may be called again.
 func (s *stage) stop() error {

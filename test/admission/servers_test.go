@@ -52,7 +52,7 @@ func serveWebhooks(ctx context.Context) error {
 			return err
 		}
 	}
-	proxy := &proxy{}
+	proxy := &shared.proxy
 	for range replicas {
 		address, err := startServer(ctx, dir)
 		if err != nil {
@@ -105,6 +105,7 @@ func startServer(ctx context.Context, certificates string) (string, error) {
 type proxy struct {
 	backends []string
 	next     atomic.Int64
+	faults
 }
 
 func (p *proxy) serve(ctx context.Context, listener net.Listener) {
@@ -119,14 +120,19 @@ func (p *proxy) serve(ctx context.Context, listener net.Listener) {
 
 func (p *proxy) carry(ctx context.Context, from net.Conn) {
 	defer func() { _ = from.Close() }()
-	backend := p.backends[int(p.next.Add(1))%len(p.backends)]
+	number := int(p.next.Add(1)) % len(p.backends)
+	backend := p.backends[number]
+	if p.isGone(number) {
+		return
+	}
 	to, err := (&net.Dialer{}).DialContext(ctx, "tcp", backend)
 	if err != nil {
 		return
 	}
 	defer func() { _ = to.Close() }()
+	defer p.opened(from)()
 	go func() { _, _ = io.Copy(to, from); _ = to.Close() }()
-	_, _ = io.Copy(from, to)
+	_, _ = io.Copy(replies{from, &p.faults}, to)
 }
 
 // configure installs config/webhook with the proxy in the place of the Service, and waits until the API server asks.

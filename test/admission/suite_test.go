@@ -33,6 +33,7 @@ const (
 var shared struct {
 	plane *controlplane.Plane
 	api   client.Client
+	proxy proxy
 }
 
 func TestMain(m *testing.M) {
