@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -75,7 +74,7 @@ func liveOnce(t *testing.T, bot *spawnv1.Bot, bound bool) bool {
 	t.Helper()
 	err := shared.api.Create(t.Context(), bot)
 	if err == nil {
-		for begun := time.Now(); bound && time.Since(begun) < time.Second; {
+		for tries := 0; bound && tries < 100; tries++ { // one that waits for a slot may have to wait for this one's end
 			bound = !slots.Holds(accountNow(t, bot.Spec.AccountRef.Name), bot)
 		}
 		if err := shared.api.Delete(t.Context(), bot); client.IgnoreNotFound(err) != nil {
@@ -94,7 +93,8 @@ func isUnjudged(err error) bool { return strings.Contains(err.Error(), "try agai
 // untilAccepted tries names until as many of them are accepted, which reservations of others may delay.
 func untilAccepted(t *testing.T, account string, want int) (names []string) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(t.Context(), lookEvery, askedWithin, true, func(ctx context.Context) (bool, error) {
+	ctx := t.Context()
+	err := wait.PollUntilContextTimeout(ctx, lookEvery, askedWithin, true, func(ctx context.Context) (bool, error) {
 		for i := range 4 {
 			name := fmt.Sprintf("reborn-%d", i)
 			if err := shared.api.Create(ctx, newBot(account, name)); err == nil {
@@ -115,15 +115,20 @@ func untilAccepted(t *testing.T, account string, want int) (names []string) {
 // isAtRest waits until so many Bots are left, none on its way out, each with its slot.
 func isAtRest(t *testing.T, account string, want int) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(t.Context(), lookEvery, askedWithin, true, func(context.Context) (bool, error) {
-		bots, now := botsOf(t, account), accountNow(t, account)
+	ctx := t.Context()
+	err := wait.PollUntilContextTimeout(ctx, lookEvery, askedWithin, true, func(ctx context.Context) (bool, error) {
+		var now spawnv1.Account
+		if err := shared.api.Get(ctx, client.ObjectKey{Name: account}, &now); err != nil {
+			return false, err
+		}
+		bots, err := listBots(ctx, account)
 		holding := 0
 		for i := range bots {
-			if bots[i].DeletionTimestamp.IsZero() && slots.Holds(now, &bots[i]) {
+			if bots[i].DeletionTimestamp.IsZero() && slots.Holds(&now, &bots[i]) {
 				holding++
 			}
 		}
-		return len(bots) == want && holding == want, nil
+		return len(bots) == want && holding == want, err
 	})
 	if err != nil {
 		t.Fatalf("bots %v, slots %v: %v", botsOf(t, account), accountNow(t, account).Status.Slots, err)

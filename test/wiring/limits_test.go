@@ -132,7 +132,7 @@ func (c *tenant) served(t *testing.T, names []string, limit int) (served []strin
 		if err := shared.api.Get(ctx, client.ObjectKey{Name: c.account}, &account); err != nil {
 			return err
 		}
-		if account.Status.Bots.Admitted != int32(limit) { //nolint:gosec // two
+		if account.Status.Bots.Admitted != int32(limit) {
 			return fmt.Errorf("slots %v, of which %d are bound", account.Status.Slots, account.Status.Bots.Admitted)
 		}
 		served = nil
