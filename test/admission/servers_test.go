@@ -5,6 +5,7 @@ package admission
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -89,9 +90,11 @@ func startServer(ctx context.Context, certificates string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	server := webhook.NewServer(webhook.Options{Host: host, Port: port, CertDir: certificates})
+	server := webhook.NewServer(webhook.Options{
+		Host: host, Port: port, CertDir: certificates, TLSOpts: []func(*tls.Config){manyConnections},
+	})
 	admission.Register(server, admission.Options{
-		Live: live, Book: slots.Book{Client: live, Clock: clock.RealClock{}}, Clock: clock.RealClock{},
+		Live: counted(live), Book: slots.Book{Client: live, Clock: clock.RealClock{}}, Clock: clock.RealClock{},
 		Scheme: manager.Scheme(),
 	})
 	go func() { _ = server.Start(ctx) }() // until the process ends
