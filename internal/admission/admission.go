@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/keymutex"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	webhookadmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -28,6 +29,8 @@ const (
 	answerTimeout = 4 * time.Second
 	// pricesTimeout is how long the catalogue may take: what it does not know in time, the controller asks again.
 	pricesTimeout = 1500 * time.Millisecond
+	// turns is how many Accounts' slots may be written at once.
+	turns = 64
 )
 
 // Prices is what the cloud offers; see catalogue.Catalogue.
@@ -58,7 +61,7 @@ type Options struct {
 
 // NewBots is the webhook for Bots.
 func NewBots(o Options) *webhookadmission.Webhook {
-	return o.measured("Bot", webhookadmission.WithValidator(o.Scheme, &bots{o}))
+	return o.measured("Bot", webhookadmission.WithValidator(o.Scheme, &bots{Options: o, turns: keymutex.NewHashed(turns)}))
 }
 
 // NewAccounts is the webhook for Accounts.

@@ -5,8 +5,8 @@ package admission
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -74,17 +74,20 @@ func (j *judgement) violations(ctx context.Context, bot *spawnv1.Bot) ([]policy.
 	return found, nil
 }
 
-// forgiveNamespace makes a warning of a namespace that the Account does not list: who applies a whole set in stages
-// dry-runs all of it before the Account that lists the namespace is applied.
-func (j *judgement) forgiveNamespace(found []policy.Violation) []policy.Violation {
-	return slices.DeleteFunc(found, func(v policy.Violation) bool {
-		forgiven := v.Reason == spawnv1.NamespaceNotAllowedReason
-		if forgiven {
-			j.warn("%s", v)
-		}
-		return forgiven
-	})
+// deny is the answer to what is not allowed. A dry run is only warned: whoever applies a whole set dry-runs all of it
+// first, and something in that set may allow it.
+func (j *judgement) deny(ctx context.Context, found []policy.Violation) error {
+	switch {
+	case len(found) == 0:
+		return nil
+	case isDryRun(ctx):
+		j.wouldDeny(policy.Messages(found))
+		return nil
+	}
+	return errors.New(policy.Messages(found))
 }
+
+func (j *judgement) wouldDeny(message string) { j.warn("would be refused as things are: %s", message) }
 
 // waits says why a new Bot takes no slot now; empty when it does.
 func (j *judgement) waits(bot *spawnv1.Bot) string {
