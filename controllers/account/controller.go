@@ -60,19 +60,22 @@ type Options struct {
 
 // Controller reconciles Accounts. It is a Prometheus collector that whoever made it registers.
 type Controller struct {
-	client   client.Client
-	live     live
-	clock    clock.PassiveClock
-	recorder events.EventRecorder
-	sweeper  *sweeper
-	costs    costs
-	tallies  tallies
+	client    client.Client
+	live      live
+	inventory Fleet
+	fleet     string
+	clock     clock.PassiveClock
+	recorder  events.EventRecorder
+	sweeper   *sweeper
+	costs     costs
+	tallies   tallies
 }
 
 // NewController builds a Controller.
 func NewController(o Options) *Controller {
 	return &Controller{
-		client: o.Client, live: live{o.Live, o.Namespaces}, clock: o.Clock, recorder: o.Recorder, sweeper: newSweeper(o),
+		client: o.Client, live: live{o.Live, o.Namespaces}, inventory: o.Inventory, fleet: o.Fleet, clock: o.Clock,
+		recorder: o.Recorder, sweeper: newSweeper(o),
 	}
 }
 
@@ -118,7 +121,7 @@ func (c *Controller) reconcile(ctx context.Context, account *spawnv1.Account, co
 	draft := status.NewDraft(c.client, account)
 	account.Status.HourlyCostMicroUSD = &cost
 	c.judge(account, bots.Items)
-	out.Add(reconcile.Result{}, c.initialize(ctx, account, bots.Items))
+	out.Add(c.initialize(ctx, account, bots.Items))
 	err := draft.Save(ctx)
 	if err == nil {
 		status.Announce(c.recorder, before, account)

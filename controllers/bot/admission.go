@@ -27,11 +27,12 @@ type admission struct {
 	live   client.Reader
 	market Market
 	book   slots.Book
+	names  *names
 }
 
-func newAdmission(o Options) *admission {
+func newAdmission(o Options, names *names) *admission {
 	return &admission{
-		client: o.Client, live: o.Live, market: o.Market, book: slots.Book{Client: o.Client, Clock: o.Clock},
+		client: o.Client, live: o.Live, market: o.Market, book: slots.Book{Client: o.Client, Clock: o.Clock}, names: names,
 	}
 }
 

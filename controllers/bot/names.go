@@ -74,9 +74,13 @@ func (n *names) unclaimedOf(ctx context.Context, bot *spawnv1.Bot) (name string,
 	if !listed {
 		return "", false, nil
 	}
-	hits := pass.Matching(identity.Prefix(n.fleet, bot.Namespace, bot.Name), identity.SuffixLength)
-	name, err = n.unclaimed(ctx, bot.Namespace, hits)
+	name, err = n.unclaimed(ctx, bot.Namespace, n.instancesOf(pass, bot))
 	return name, true, err
+}
+
+// instancesOf are the instances that bear a name of the Bot.
+func (n *names) instancesOf(pass inventory.Pass, bot *spawnv1.Bot) []cloud.Instance {
+	return pass.Matching(identity.Prefix(n.fleet, bot.Namespace, bot.Name), identity.SuffixLength)
 }
 
 // instanceNamed is an instance of a name, nil when there is none, or while a pass over the fleet is waited for.

@@ -91,12 +91,49 @@ func (a *admission) before(ctx context.Context, account *spawnv1.Account, bot *s
 	if err := a.client.List(ctx, &bots, client.MatchingFields{index.BotAccount: account.Name}); err != nil {
 		return 0, fmt.Errorf("listing the account's bots: %w", err)
 	}
-	var namespaces []string
 	for i := range bots.Items {
 		if bots.Items[i].UID == bot.UID {
 			status.Remove(&bots.Items[i], spawnv1.AdmittedCondition)
 		}
-		namespaces = append(namespaces, bots.Items[i].Namespace)
+	}
+	queue, err := a.queue(ctx, account, bot, bots.Items)
+	place := slices.IndexFunc(queue, func(c slots.Claimant) bool { return c.Bot.UID == bot.UID })
+	if place < 0 {
+		return len(bots.Items), err // the lists are of another moment than the Bot, or it waits for a pass
+	}
+	return place, err
+}
+
+// queue is the Account's queue, nil while a pass over the fleet is waited for: when some will get no slot, and the
+// Account or all that was known of its Bots may be from a backup, DigitalOcean knows who has a machine.
+func (a *admission) queue(
+	ctx context.Context, account *spawnv1.Account, bot *spawnv1.Bot, bots []spawnv1.Bot,
+) ([]slots.Claimant, error) {
+	owners, err := a.owners(ctx, bots)
+	if err != nil {
+		return nil, err
+	}
+	queue := slots.Queue(account, bots, owners)
+	if slots.IsInitialized(account) || len(queue) <= int(account.Limit())-len(account.Status.Slots) {
+		return queue, nil
+	}
+	pass, listed := a.names.passFor(bot)
+	if !listed {
+		return nil, nil
+	}
+	for _, c := range queue {
+		if len(a.names.instancesOf(pass, c.Bot)) > 0 {
+			owners[client.ObjectKeyFromObject(c.Bot)] = true
+		}
+	}
+	return slots.Queue(account, bots, owners), nil
+}
+
+// owners are the Bots of which there are Droplets, in the namespaces of some Bots.
+func (a *admission) owners(ctx context.Context, bots []spawnv1.Bot) (slots.Owners, error) {
+	var namespaces []string
+	for i := range bots {
+		namespaces = append(namespaces, bots[i].Namespace)
 	}
 	slices.Sort(namespaces)
 	var droplets []spawnv1.Droplet
@@ -104,16 +141,11 @@ func (a *admission) before(ctx context.Context, account *spawnv1.Account, bot *s
 		var list spawnv1.DropletList
 		err := a.client.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy)
 		if err != nil {
-			return 0, fmt.Errorf("listing the machines of the account's bots: %w", err)
+			return nil, fmt.Errorf("listing the machines of the account's bots: %w", err)
 		}
 		droplets = append(droplets, list.Items...)
 	}
-	queue := slots.Queue(account, bots.Items, droplets)
-	place := slices.IndexFunc(queue, func(c slots.Claimant) bool { return c.Bot.UID == bot.UID })
-	if place < 0 {
-		return len(queue), nil // the list is of another moment than the Bot
-	}
-	return place, nil
+	return slots.OwnersOf(droplets), nil
 }
 
 // machineOf is the Droplet that the Bot names, nil when it is not there, and whether the Bot owns a machine: it names

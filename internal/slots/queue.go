@@ -22,18 +22,25 @@ type Claimant struct {
 	OwnsMachine bool
 }
 
-// Queue are the Bots of an Account that want a slot and have none, in the order in which they get one: those that own
-// a machine first, because that one counts already, and then the oldest. The Bots are all that refer to the Account,
-// and the Droplets all of their namespaces, or more.
-func Queue(account *spawnv1.Account, bots []spawnv1.Bot, droplets []spawnv1.Droplet) []Claimant {
-	machines := make(map[types.NamespacedName]bool, len(droplets))
+// Owners are Bots that own a machine, whether or not their status says so.
+type Owners map[types.NamespacedName]bool
+
+// OwnersOf are the Bots whose the Droplets are.
+func OwnersOf(droplets []spawnv1.Droplet) Owners {
+	owners := make(Owners, len(droplets))
 	for i := range droplets {
-		machines[types.NamespacedName{Namespace: droplets[i].Namespace, Name: droplets[i].Spec.BotRef.Name}] = true
+		owners[types.NamespacedName{Namespace: droplets[i].Namespace, Name: droplets[i].Spec.BotRef.Name}] = true
 	}
+	return owners
+}
+
+// Queue are the Bots of an Account that want a slot and have none, in the order in which they get one: those that own
+// a machine first, because that one counts already, and then the oldest. The Bots are all that refer to the Account.
+func Queue(account *spawnv1.Account, bots []spawnv1.Bot, owners Owners) []Claimant {
 	var queue []Claimant
 	for i := range bots {
 		bot := &bots[i]
-		c := Claimant{Bot: bot, OwnsMachine: bot.Status.DropletName != "" || machines[client.ObjectKeyFromObject(bot)]}
+		c := Claimant{Bot: bot, OwnsMachine: bot.Status.DropletName != "" || owners[client.ObjectKeyFromObject(bot)]}
 		if !Holds(account, bot) && (c.OwnsMachine || competes(bot)) {
 			queue = append(queue, c)
 		}

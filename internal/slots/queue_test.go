@@ -87,7 +87,7 @@ func TestTheQueue(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, c := range slots.Queue(account, test.bots, test.droplets) {
+			for _, c := range slots.Queue(account, test.bots, slots.OwnersOf(test.droplets)) {
 				mark := ""
 				if c.OwnsMachine {
 					mark = "*"
