@@ -17,6 +17,7 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/policy"
+	"github.com/cedros-io/open-spawn/internal/scope"
 	"github.com/cedros-io/open-spawn/internal/slots"
 )
 
@@ -24,7 +25,10 @@ import (
 const named = 10
 
 // accounts warns of what a change of an Account does to its Bots. It refuses nothing.
-type accounts struct{ live client.Reader }
+type accounts struct {
+	live       client.Reader
+	namespaces scope.Namespaces
+}
 
 var _ webhookadmission.Validator[*spawnv1.Account] = (*accounts)(nil)
 
@@ -76,7 +80,7 @@ func (a *accounts) ValidateDelete(ctx context.Context, account *spawnv1.Account)
 		"takes none in any more", account.Name, are(names))}, nil
 }
 
-// bots are the Account's Bots where it may have any, or has.
+// bots are the Account's Bots where it may have any, or has, as far as they are ours to read.
 func (a *accounts) bots(ctx context.Context, account *spawnv1.Account) ([]spawnv1.Bot, error) {
 	namespaces := slices.Clone(account.Spec.Namespaces)
 	for key := range account.Status.Slots {
@@ -85,6 +89,9 @@ func (a *accounts) bots(ctx context.Context, account *spawnv1.Account) ([]spawnv
 	slices.Sort(namespaces)
 	var found []spawnv1.Bot
 	for _, namespace := range slices.Compact(namespaces) {
+		if !a.namespaces.Has(namespace) {
+			continue
+		}
 		var list spawnv1.BotList
 		if err := a.live.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 			return nil, fmt.Errorf("listing the bots of namespace %q: %w", namespace, err)

@@ -15,6 +15,7 @@ import (
 	webhookadmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/cedros-io/open-spawn/internal/catalogue"
+	"github.com/cedros-io/open-spawn/internal/scope"
 	"github.com/cedros-io/open-spawn/internal/slots"
 )
 
@@ -50,7 +51,7 @@ type Options struct {
 	// Prices is what machines cost; nil means that it is not known.
 	Prices Prices
 	// Namespaces are those that the manager looks after; none means all.
-	Namespaces []string
+	Namespaces scope.Namespaces
 	// Meters counts the answers; nil means that nobody does.
 	Meters *Meters
 	// Clock is the time.
@@ -66,7 +67,7 @@ func NewBots(o Options) *webhookadmission.Webhook {
 
 // NewAccounts is the webhook for Accounts.
 func NewAccounts(o Options) *webhookadmission.Webhook {
-	return o.measured("Account", webhookadmission.WithValidator(o.Scheme, &accounts{o.Live}))
+	return o.measured("Account", webhookadmission.WithValidator(o.Scheme, &accounts{o.Live, o.Namespaces}))
 }
 
 // Register adds both webhooks to a server.

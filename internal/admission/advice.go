@@ -11,7 +11,6 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/catalogue"
-	"github.com/cedros-io/open-spawn/internal/policy"
 )
 
 // What is loose for a bot that trades with real money: above it, one mistake is expensive.
@@ -55,7 +54,7 @@ func (j *judgement) adviseRisk(spec *spawnv1.BotSpec) {
 
 // adviseSecrets tells of Secrets and keys that are not there, and never of what is in one.
 func (j *judgement) adviseSecrets(ctx context.Context, bot *spawnv1.Bot) {
-	for _, use := range policy.SecretsOf(bot) {
+	for _, use := range j.secretsOf(bot) {
 		secret, err := j.secret(ctx, client.ObjectKey{Namespace: bot.Namespace, Name: use.Ref.Name})
 		switch {
 		case err != nil: // it was read before

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -152,11 +151,6 @@ func (b *bots) refuse(ctx context.Context, account *spawnv1.Account, namespace s
 		account = &now
 	}
 	return errors.New(slots.Refusal(account, namespace))
-}
-
-// isWatched tells whether this manager looks after a namespace.
-func (b *bots) isWatched(namespace string) bool {
-	return len(b.Namespaces) == 0 || slices.Contains(b.Namespaces, namespace)
 }
 
 // internal is a 500: whoever asked may ask again, and learns nothing of our insides.

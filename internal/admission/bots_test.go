@@ -165,6 +165,7 @@ func TestABotThatMustWaitIsAdmittedWithAWarningAndNoSlot(t *testing.T) {
 	t.Run("a namespace that nobody watches", func(t *testing.T) {
 		w := newWorld(t)
 		w.options.Namespaces = []string{"elsewhere"}
+		w.options.Live = clusterOnly{w.options.Live} // not even the Bot's Secret may be read
 		w.serve()
 		w.givenAccount()
 		w.create(w.newBot("scout"))
@@ -262,6 +263,22 @@ func (b broken) Get(ctx context.Context, _ client.ObjectKey, _ client.Object, _ 
 
 func (b broken) List(ctx context.Context, _ client.ObjectList, _ ...client.ListOption) error {
 	return b.Get(ctx, client.ObjectKey{}, nil)
+}
+
+// clusterOnly is an API server that lets nothing be read in a namespace.
+type clusterOnly struct{ client.Reader }
+
+func (c clusterOnly) Get(
+	ctx context.Context, key client.ObjectKey, into client.Object, options ...client.GetOption,
+) error {
+	if key.Namespace != "" {
+		return errors.New("forbidden")
+	}
+	return c.Reader.Get(ctx, key, into, options...)
+}
+
+func (c clusterOnly) List(context.Context, client.ObjectList, ...client.ListOption) error {
+	return errors.New("forbidden")
 }
 
 func TestAFailureOfOursIsNoRefusalAndTellsNothing(t *testing.T) {

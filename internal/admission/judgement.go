@@ -62,7 +62,7 @@ func (j *judgement) violations(ctx context.Context, bot *spawnv1.Bot) ([]policy.
 			found = append(found, policy.CheckPrice(j.account, bot.Spec.Machine.Size, p.micros)...)
 		}
 	}
-	for _, use := range policy.SecretsOf(bot) {
+	for _, use := range j.secretsOf(bot) {
 		secret, err := j.secret(ctx, client.ObjectKey{Namespace: bot.Namespace, Name: use.Ref.Name})
 		if err != nil {
 			return nil, err
@@ -92,7 +92,7 @@ func (j *judgement) wouldDeny(message string) { j.warn("would be refused as thin
 // waits says why a new Bot takes no slot now; empty when it does.
 func (j *judgement) waits(bot *spawnv1.Bot) string {
 	switch {
-	case !j.isWatched(bot.Namespace):
+	case !j.Namespaces.Has(bot.Namespace):
 		return fmt.Sprintf("no manager looks after namespace %q; the bot gets no machine", bot.Namespace)
 	case j.account == nil:
 		return noAccount(bot)
@@ -102,6 +102,14 @@ func (j *judgement) waits(bot *spawnv1.Bot) string {
 		return notInitialized(j.account)
 	}
 	return ""
+}
+
+// secretsOf are the uses of Secrets that can be judged: none where no manager looks after the Bot, nor may read them.
+func (j *judgement) secretsOf(bot *spawnv1.Bot) []policy.SecretUse {
+	if !j.Namespaces.Has(bot.Namespace) {
+		return nil
+	}
+	return policy.SecretsOf(bot)
 }
 
 // secret is a Secret that the Bot names; nil when there is none.

@@ -76,6 +76,9 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	if err := election.settle(ctx, o.Config); err != nil {
 		return nil, err
 	}
+	if err := checkNamespaces(ctx, o.Config, o.Settings.WatchNamespaces); err != nil {
+		return nil, err
+	}
 	mgr, err := ctrl.NewManager(o.Config, managerOptions(o, election))
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)
@@ -123,7 +126,7 @@ func registerer(o Options) prometheus.Registerer {
 func orphans(settings options.Manager) orphan.Settings {
 	return orphan.Settings{
 		Policy: settings.OrphanPolicy, MinAge: settings.OrphanMinAge, Sightings: settings.OrphanSightings,
-		Namespace: settings.LeaderElectionNamespace,
+		Namespaces: settings.WatchNamespaces, Namespace: settings.LeaderElectionNamespace,
 	}
 }
 
