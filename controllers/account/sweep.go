@@ -99,7 +99,8 @@ func (s *sweeper) sight(account *spawnv1.Account, bots []spawnv1.Bot) map[string
 
 // mayJudge is false for a Bot in a namespace that is not ours to read, and for what is no name of a Bot.
 func (s *sweeper) mayJudge(bot types.NamespacedName) bool {
-	return bot.Namespace != "" && bot.Name != "" && !strings.Contains(bot.Name, "/") && s.live.namespaces.Has(bot.Namespace)
+	return bot.Namespace != "" && bot.Name != "" && !strings.Contains(bot.Name, "/") &&
+		s.live.namespaces.Has(bot.Namespace)
 }
 
 func same(a, b spawnv1.Slot) bool { return a.UID == b.UID && a.ReservedAt.Equal(&b.ReservedAt) }

@@ -68,8 +68,8 @@ func (s *Sweeper) readClaims(ctx context.Context, reader client.Reader, pass inv
 	return c, nil
 }
 
-// addUnread adds the Bots that may not be read, such as those of a namespace that is not watched any more: whoever has a
-// machine has a slot, and that is in the Account for all to see.
+// addUnread adds the Bots that may not be read, such as those of a namespace that is not watched any more: whoever has
+// a machine has a slot, and that is in the Account for all to see.
 func (c *claims) addUnread(accounts []spawnv1.Account, read scope.Namespaces) {
 	for i := range accounts {
 		for key := range accounts[i].Status.Slots {

@@ -66,7 +66,7 @@ func Scheme() *runtime.Scheme {
 // New builds the manager; Start runs it. It reads the token file and, for the fleet id, the fleet record and namespace
 // kube-system.
 func New(ctx context.Context, o Options) (ctrl.Manager, error) {
-	if err := checkAddresses(o.Settings); err != nil {
+	if err := checkSettings(ctx, o); err != nil {
 		return nil, err
 	}
 	election, err := newElection(o)
@@ -74,9 +74,6 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 		return nil, err
 	}
 	if err := election.settle(ctx, o.Config); err != nil {
-		return nil, err
-	}
-	if err := checkNamespaces(ctx, o.Config, o.Settings.WatchNamespaces); err != nil {
 		return nil, err
 	}
 	mgr, err := ctrl.NewManager(o.Config, managerOptions(o, election))

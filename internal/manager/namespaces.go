@@ -14,6 +14,14 @@ import (
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 )
 
+// checkSettings finds settings that would fail the manager later, and would not be named then.
+func checkSettings(ctx context.Context, o Options) error {
+	if err := checkAddresses(o.Settings); err != nil {
+		return err
+	}
+	return checkNamespaces(ctx, o.Config, o.Settings.WatchNamespaces)
+}
+
 // checkNamespaces finds a namespace that is to be watched and may not be: the caches would wait for it, and no
 // controller would start in any of them.
 func checkNamespaces(ctx context.Context, config *rest.Config, namespaces []string) error {

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package scope says which namespaces the manager may read: a list of everything is refused to one that is to look after
-// some of them.
+// Package scope says which namespaces the manager may read: a list of everything is refused to one that is to look
+// after some of them.
 package scope
 
 import (

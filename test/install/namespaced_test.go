@@ -176,19 +176,21 @@ func managerRules(t *testing.T, api client.Client) (everywhere []rbacv1.PolicyRu
 		if !slices.ContainsFunc(b.subjects, isManagers) {
 			continue
 		}
-		var role rbacv1.Role
-		if b.role.Kind == "ClusterRole" {
-			var clusterRole rbacv1.ClusterRole
-			if err := api.Get(t.Context(), client.ObjectKey{Name: b.role.Name}, &clusterRole); err != nil {
+		if b.namespace == "" {
+			var role rbacv1.ClusterRole
+			if err := api.Get(t.Context(), client.ObjectKey{Name: b.role.Name}, &role); err != nil {
 				t.Fatal(err)
 			}
-			role.Rules = clusterRole.Rules
-		} else if err := api.Get(t.Context(), client.ObjectKey{Namespace: b.namespace, Name: b.role.Name}, &role); err != nil {
-			t.Fatal(err)
-		}
-		if b.namespace == "" {
 			everywhere = append(everywhere, role.Rules...)
 			continue
+		}
+		if b.role.Kind != "Role" {
+			t.Errorf("binding %s in namespace %s is of a %s", b.name, b.namespace, b.role.Kind)
+			continue
+		}
+		var role rbacv1.Role
+		if err := api.Get(t.Context(), client.ObjectKey{Namespace: b.namespace, Name: b.role.Name}, &role); err != nil {
+			t.Fatal(err)
 		}
 		within[b.namespace] = append(within[b.namespace], role.Rules...)
 	}
