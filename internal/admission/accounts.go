@@ -4,12 +4,9 @@
 package admission
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -20,9 +17,6 @@ import (
 	"github.com/cedros-io/open-spawn/internal/scope"
 	"github.com/cedros-io/open-spawn/internal/slots"
 )
-
-// named is how many Bots a warning names before it counts the rest.
-const named = 10
 
 // accounts warns of what a change of an Account does to its Bots. It refuses nothing.
 type accounts struct {
@@ -51,7 +45,7 @@ func (a *accounts) ValidateUpdate(
 	if limit < int(before.Limit()) && held > limit {
 		warnings = append(warnings, fmt.Sprintf("account %q has %s and would allow %d: %s beyond it; nothing is "+
 			"destroyed, and no bot is added until there is room",
-			account.Name, count(held), limit, are(beyond(account, bots))))
+			account.Name, count(held), limit, are(slots.Beyond(account, bots))))
 	}
 	if before.Spec.DesiredState != spawnv1.AccountSuspended && account.Spec.DesiredState == spawnv1.AccountSuspended {
 		warnings = append(warnings, fmt.Sprintf("suspending account %q stops %s and powers the machines off; nothing is "+
@@ -132,34 +126,12 @@ func nowForbidden(before, account *spawnv1.Account, bots []spawnv1.Bot) webhooka
 	return warnings
 }
 
-// beyond are the newest of the Bots with a slot, as many as are more than the limit, as the account controller names
-// them. A slot without a Bot counts as newer than all.
-func beyond(account *spawnv1.Account, bots []spawnv1.Bot) []string {
-	born := make(map[string]int64, len(bots))
-	for i := range bots {
-		born[slots.KeyOf(&bots[i])] = bots[i].CreationTimestamp.Unix()
-	}
-	age := func(key string) int64 {
-		if at, exists := born[key]; exists {
-			return at
-		}
-		return math.MaxInt64
-	}
-	keys := slots.Holders(account, "")
-	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(age(a), age(b)) })
-	return keys[min(int(account.Limit()), len(keys)):]
-}
-
-// are names things, with the verb that follows.
+// are names Bots, with the verb that follows.
 func are(names []string) string {
-	verb := " are"
 	if len(names) == 1 {
-		verb = " is"
+		return names[0] + " is"
 	}
-	if more := len(names) - named; more > 0 {
-		return fmt.Sprintf("%s and %d more%s", strings.Join(names[:named], ", "), more, verb)
-	}
-	return strings.Join(names, ", ") + verb
+	return slots.List(names) + " are"
 }
 
 func count(bots int) string {

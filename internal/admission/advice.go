@@ -11,6 +11,7 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/catalogue"
+	"github.com/cedros-io/open-spawn/internal/policy"
 )
 
 // What is loose for a bot that trades with real money: above it, one mistake is expensive.
@@ -61,7 +62,7 @@ func (j *judgement) adviseSecrets(ctx context.Context, bot *spawnv1.Bot) {
 		case secret == nil:
 			j.warn("%s: there is no Secret %q in namespace %q yet; the bot waits for it", use.Field, use.Ref.Name,
 				bot.Namespace)
-		default:
+		case len(policy.CheckSecret(secret, use)) == 0: // of one that is not open to bots nothing is told
 			if _, has := secret.Data[use.Ref.Key]; !has {
 				j.warn("%s: Secret %q has no key %q; the bot waits for it", use.Field, use.Ref.Name, use.Ref.Key)
 			}

@@ -46,8 +46,13 @@ func (b *bots) ValidateCreate(ctx context.Context, bot *spawnv1.Bot) (webhookadm
 	if err != nil {
 		return nil, internal(ctx, err)
 	}
-	if err := j.deny(ctx, found); err != nil {
+	switch {
+	case len(found) > 0 && !j.mayOwn(bot):
+		err := j.deny(ctx, found)
 		return j.warnings, err
+	case len(found) > 0:
+		j.warn("admitted all the same, because the bot had a slot before and its machine may be left: %s",
+			policy.Messages(found))
 	}
 	j.advise(ctx, bot)
 	if waits := j.waits(bot); waits != "" {
@@ -77,7 +82,8 @@ func (b *bots) ValidateUpdate(ctx context.Context, before, bot *spawnv1.Bot) (we
 	if err != nil {
 		return nil, internal(ctx, err)
 	}
-	if err := j.deny(ctx, policy.Added(was, is)); err != nil {
+	if added := policy.Added(was, is); len(added) > 0 {
+		err := j.deny(ctx, added)
 		return j.warnings, err
 	}
 	j.advise(ctx, bot)
@@ -138,7 +144,7 @@ func (b *bots) confirm(ctx context.Context, j *judgement, account *spawnv1.Accou
 		}
 	}
 	if deleting {
-		return errors.New(beingDeleted(account))
+		return errors.New(beingDeleted(account).String())
 	}
 	j.warn("%s", notInitialized(account))
 	return nil
@@ -164,8 +170,11 @@ func noAccount(bot *spawnv1.Bot) string {
 		"allows it", bot.Spec.AccountRef.Name)
 }
 
-func beingDeleted(account *spawnv1.Account) string {
-	return fmt.Sprintf("spec.accountRef.name: account %q is being deleted and takes no more bots", account.Name)
+func beingDeleted(account *spawnv1.Account) policy.Violation {
+	return policy.Violation{
+		Reason: spawnv1.AccountDeletingReason, Field: "spec.accountRef.name",
+		Message: fmt.Sprintf("account %q is being deleted and takes no more bots", account.Name),
+	}
 }
 
 func notInitialized(account *spawnv1.Account) string {

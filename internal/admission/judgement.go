@@ -50,17 +50,12 @@ func (b *bots) newJudgement(ctx context.Context, bot *spawnv1.Bot) (*judgement, 
 // violations are all that is not allowed of the Bot.
 func (j *judgement) violations(ctx context.Context, bot *spawnv1.Bot) ([]policy.Violation, error) {
 	var found []policy.Violation
-	if j.account != nil {
-		if !j.account.DeletionTimestamp.IsZero() {
-			found = append(found, policy.Violation{
-				Reason: spawnv1.AccountDeletingReason, Field: "spec.accountRef.name",
-				Message: fmt.Sprintf("account %q is being deleted and takes no more bots", j.account.Name),
-			})
-		}
-		found = append(found, policy.Check(j.account, bot)...)
-		if p := j.price(ctx, bot.Spec.Machine.Size); p.err == nil {
-			found = append(found, policy.CheckPrice(j.account, bot.Spec.Machine.Size, p.micros)...)
-		}
+	switch {
+	case j.account == nil:
+	case policy.IsStranger(j.account, bot):
+		return policy.Check(j.account, bot), nil
+	default:
+		found = j.violationsOf(ctx, bot)
 	}
 	for _, use := range j.secretsOf(bot) {
 		secret, err := j.secret(ctx, client.ObjectKey{Namespace: bot.Namespace, Name: use.Ref.Name})
@@ -74,13 +69,28 @@ func (j *judgement) violations(ctx context.Context, bot *spawnv1.Bot) ([]policy.
 	return found, nil
 }
 
+// violationsOf are what the Account forbids of the Bot.
+func (j *judgement) violationsOf(ctx context.Context, bot *spawnv1.Bot) (found []policy.Violation) {
+	if !j.account.DeletionTimestamp.IsZero() {
+		found = append(found, beingDeleted(j.account))
+	}
+	found = append(found, policy.Check(j.account, bot)...)
+	if p := j.price(ctx, bot.Spec.Machine.Size); p.err == nil {
+		found = append(found, policy.CheckPrice(j.account, bot.Spec.Machine.Size, p.micros)...)
+	}
+	return found
+}
+
+// mayOwn tells whether a Bot that is created anew may own a machine: an earlier one of its name held a slot, which goes
+// only with the machine. Without its Bot that machine would be destroyed.
+func (j *judgement) mayOwn(bot *spawnv1.Bot) bool {
+	return j.account != nil && j.account.Status.Slots[slots.KeyOf(bot)].UID != ""
+}
+
 // deny is the answer to what is not allowed. A dry run is only warned: whoever applies a whole set dry-runs all of it
 // first, and something in that set may allow it.
 func (j *judgement) deny(ctx context.Context, found []policy.Violation) error {
-	switch {
-	case len(found) == 0:
-		return nil
-	case isDryRun(ctx):
+	if isDryRun(ctx) {
 		j.wouldDeny(policy.Messages(found))
 		return nil
 	}
