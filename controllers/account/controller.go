@@ -10,7 +10,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
@@ -36,9 +35,6 @@ import (
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots,verbs=get;list;watch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=droplets,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-
-// namedInMessage is how many Bots a message names before it counts the rest.
-const namedInMessage = 5
 
 // Options are the collaborators of a Controller. All are required but Namespaces.
 type Options struct {
@@ -139,7 +135,7 @@ func (c *Controller) judge(account *spawnv1.Account, bots []spawnv1.Bot) {
 	status.Set(account, now, withinLimitCondition(account, bots))
 	if !account.DeletionTimestamp.IsZero() {
 		status.NotReady(account, now, spawnv1.BotsRemainReason,
-			"waiting for its Bots to be deleted: "+strings.Join(namesOf(bots), ", "))
+			"waiting for its Bots to be deleted: "+slots.List(namesOf(bots)))
 		return
 	}
 	status.Summarize(account, now)
@@ -151,14 +147,6 @@ func namesOf(bots []spawnv1.Bot) []string {
 		names = append(names, slots.KeyOf(&bots[i]))
 	}
 	slices.Sort(names)
-	return some(names)
-}
-
-// some are the first names, and how many there are besides.
-func some(names []string) []string {
-	if more := len(names) - namedInMessage; more > 0 {
-		return append(slices.Clone(names[:namedInMessage]), fmt.Sprintf("and %d more", more))
-	}
 	return names
 }
 

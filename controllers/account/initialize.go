@@ -6,7 +6,6 @@ package account
 import (
 	"context"
 	"slices"
-	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -31,7 +30,7 @@ func (c *Controller) initialize(
 	}
 	bots = slices.DeleteFunc(bots, func(bot spawnv1.Bot) bool { return slots.Holds(account, &bot) })
 	if len(bots) > 0 {
-		pass, ok := passAfter(c.inventory, newestSlot(account))
+		pass, ok := passAfter(c.inventory, slots.LastTaken(account))
 		if !ok {
 			return reconcile.Result{RequeueAfter: passAgain}, nil
 		}
@@ -42,17 +41,6 @@ func (c *Controller) initialize(
 	}
 	account.Status.InitializedFor = string(account.UID)
 	return reconcile.Result{}, nil
-}
-
-// newestSlot is when the last slot was taken, zero when there is none. What was taken from somebody's machine then is
-// seen in passes that began later.
-func newestSlot(account *spawnv1.Account) (newest time.Time) {
-	for _, slot := range account.Status.Slots {
-		if slot.ReservedAt.After(newest) {
-			newest = slot.ReservedAt.Time
-		}
-	}
-	return newest
 }
 
 // isSettled tells whether nobody is left who gets a slot before a new Bot may: none wants one, or there is none left
