@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/protocol"
+	"github.com/cedros-io/open-spawn/internal/token"
+)
+
+// The annotations of a machine's Lease. Only hashes and public keys are in them.
+const (
+	credentialAnnotation     = spawnv1.GroupName + "/credential-sha256"
+	nextCredentialAnnotation = spawnv1.GroupName + "/next-credential-sha256"
+	sealKeyAnnotation        = spawnv1.GroupName + "/seal-key"
+	factsAnnotation          = spawnv1.GroupName + "/facts"
+)
+
+// Presence is what the gateway knows of a machine that has registered.
+type Presence struct {
+	// Credential is the hash of the machine's credential, and Next that of the one it is about to use; zero when none.
+	Credential, Next token.Hash
+	// SealKey is as in protocol.Registration.
+	SealKey string
+	// Facts are its last heartbeat. Right after the registration it has instance and agent version only.
+	Facts protocol.Heartbeat
+	// Renewed is when that was received, by the gateway's clock: compare it with itself only.
+	Renewed time.Time
+	// Duration is for how long no news is no silence.
+	Duration time.Duration
+}
+
+// ReadPresence is what a machine's Lease says.
+func ReadPresence(lease *coordinationv1.Lease) (*Presence, error) {
+	var p Presence
+	var err error
+	notes := lease.Annotations
+	if p.Credential, err = token.ParseHash(notes[credentialAnnotation]); err != nil {
+		return nil, fmt.Errorf("reading the credential in Lease %s: %w", lease.Name, err)
+	}
+	if next := notes[nextCredentialAnnotation]; next != "" {
+		if p.Next, err = token.ParseHash(next); err != nil {
+			return nil, fmt.Errorf("reading the next credential in Lease %s: %w", lease.Name, err)
+		}
+	}
+	if err := json.Unmarshal([]byte(notes[factsAnnotation]), &p.Facts); err != nil {
+		return nil, fmt.Errorf("reading the facts in Lease %s: %w", lease.Name, err)
+	}
+	p.SealKey = notes[sealKeyAnnotation]
+	if lease.Spec.RenewTime != nil {
+		p.Renewed = lease.Spec.RenewTime.Time
+	}
+	if lease.Spec.LeaseDurationSeconds != nil {
+		p.Duration = time.Duration(*lease.Spec.LeaseDurationSeconds) * time.Second
+	}
+	return &p, nil
+}
+
+// WriteTo puts it into a machine's Lease.
+func (p *Presence) WriteTo(lease *coordinationv1.Lease) error {
+	facts, err := json.Marshal(p.Facts)
+	if err != nil {
+		return fmt.Errorf("writing the facts in Lease %s: %w", lease.Name, err)
+	}
+	if lease.Annotations == nil {
+		lease.Annotations = map[string]string{}
+	}
+	lease.Annotations[credentialAnnotation] = p.Credential.String()
+	lease.Annotations[sealKeyAnnotation] = p.SealKey
+	lease.Annotations[factsAnnotation] = string(facts)
+	delete(lease.Annotations, nextCredentialAnnotation)
+	if !p.Next.IsZero() {
+		lease.Annotations[nextCredentialAnnotation] = p.Next.String()
+	}
+	seconds := int32(p.Duration / time.Second) //nolint:gosec // minutes
+	renewed := metav1.NewMicroTime(p.Renewed)
+	lease.Spec.HolderIdentity = &lease.Name
+	lease.Spec.LeaseDurationSeconds, lease.Spec.RenewTime = &seconds, &renewed
+	return nil
+}
