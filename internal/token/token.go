@@ -36,10 +36,7 @@ type Token struct {
 	machine, secret string
 }
 
-var (
-	_ slog.LogValuer = Token{}
-	_ error          = ErrMalformed
-)
+var _ slog.LogValuer = Token{}
 
 // NewRegistration is the registration token of a machine. It follows from the fleet key, so that it can be rendered
 // again and need not be stored.
