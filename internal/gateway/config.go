@@ -53,22 +53,25 @@ func (g *Gateway) config(x *exchange) error {
 	if p.wait == 0 {
 		return g.deliver(x, p, record)
 	}
+	if g.isDraining() {
+		return g.deliverUnheld(x, p, unavailable(errors.New("this replica is about to end")))
+	}
 	if !g.watches.Enter() {
-		return g.deliverUnheld(x, p)
+		return g.deliverUnheld(x, p, tooMany(notHeld, "too many requests are held"))
 	}
 	defer g.watches.Leave()
 	if g.store.Watches(x.machine) >= watchesPerMachine {
-		return g.deliverUnheld(x, p)
+		return g.deliverUnheld(x, p, tooMany(notHeld, "too many requests are held"))
 	}
 	return g.hold(x, p)
 }
 
 // deliverUnheld answers at once. If there is nothing new, the machine is to ask later rather than at once again.
-func (g *Gateway) deliverUnheld(x *exchange, p poll) error {
+func (g *Gateway) deliverUnheld(x *exchange, p poll, otherwise error) error {
 	if isNews(p.first, p) {
 		return g.deliver(x, p, p.first)
 	}
-	return tooMany(notHeld, "too many requests are held")
+	return otherwise
 }
 
 // hold waits for news.

@@ -93,12 +93,19 @@ func (g *Gateway) Run(ctx context.Context) error {
 // Drain ends what is held, and has the ready probe fail, so that machines go to other replicas.
 func (g *Gateway) Drain() { g.drain.Do(func() { close(g.draining) }) }
 
-// Ready is nil when this replica can serve: what there is was seen, and it was written that we receive.
-func (g *Gateway) Ready() error {
+func (g *Gateway) isDraining() bool {
 	select {
 	case <-g.draining:
-		return errors.New("this replica is about to end")
+		return true
 	default:
+		return false
+	}
+}
+
+// Ready is nil when this replica can serve: what there is was seen, and it was written that we receive.
+func (g *Gateway) Ready() error {
+	if g.isDraining() {
+		return errors.New("this replica is about to end")
 	}
 	if !g.store.Synced() {
 		return errors.New("the caches have not caught up with the API server yet")

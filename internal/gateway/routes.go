@@ -61,6 +61,9 @@ func (g *Gateway) find(r *http.Request) (route, error) {
 // ServeHTTP implements http.Handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := newExchange(w, r, g.o.Clock.Now())
+	if g.isDraining() {
+		w.Header().Set("Connection", "close") // the next request goes to another replica
+	}
 	found, err := g.find(r)
 	done := g.meters.began(found.name)
 	if err == nil {
