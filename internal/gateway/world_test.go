@@ -211,11 +211,22 @@ func (r reply) problem() protocol.Code {
 // call sends a request. Header is a list of names and values.
 func (r *replica) call(t *testing.T, method, path string, body any, header ...string) reply {
 	t.Helper()
-	return call(t.Context(), method, r.url+path, body, header...)
+	got, request, sent := exchange(t.Context(), method, r.url+path, body, header...)
+	if got.err == nil {
+		hold(t, request, sent, got)
+	}
+	return got
 }
 
 func call(ctx context.Context, method, url string, body any, header ...string) reply {
-	var content []byte
+	got, _, _ := exchange(ctx, method, url, body, header...)
+	return got
+}
+
+// exchange sends a request, and also gives what was sent.
+func exchange(
+	ctx context.Context, method, url string, body any, header ...string,
+) (got reply, request *http.Request, content []byte) {
 	switch b := body.(type) {
 	case nil:
 	case string:
@@ -225,18 +236,18 @@ func call(ctx context.Context, method, url string, body any, header ...string) r
 	}
 	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(content))
 	if err != nil {
-		return reply{err: err}
+		return reply{err: err}, nil, nil
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Add(header[i], header[i+1])
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return reply{err: err}
+		return reply{err: err}, nil, nil
 	}
 	defer func() { _ = response.Body.Close() }()
 	read, err := io.ReadAll(response.Body)
-	return reply{response.StatusCode, response.Header, string(read), err}
+	return reply{response.StatusCode, response.Header, string(read), err}, request, content
 }
 
 func bearer(shown token.Token) []string { return []string{"Authorization", "Bearer " + shown.Reveal()} }
