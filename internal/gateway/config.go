@@ -141,7 +141,7 @@ func (g *Gateway) deliver(x *exchange, p poll, r store.Record) error {
 		x.head(http.StatusNotModified)
 		return nil
 	}
-	return x.answer(http.StatusOK, r.Content.For(r.Machine.Run))
+	return x.answer(r.Content.For(r.Machine.Run))
 }
 
 // tagOf is the ETag of what a machine is given.

@@ -61,7 +61,8 @@ func TestAConfigIsGivenWhenItIsNew(t *testing.T) {
 	}
 	publish(t, name, 1)
 	first := r.poll(t, credential, "20s", "")
-	if c := configIn(t, first); c.Version != 1 || !c.Run || string(c.Content) != `{"a":1}` || string(c.Sealed) != "sealed" {
+	c := configIn(t, first)
+	if c.Version != 1 || !c.Run || string(c.Content) != `{"a":1}` || string(c.Sealed) != "sealed" {
 		t.Errorf("config %+v", c)
 	}
 	eventually(t, "heartbeats tell it", func() bool { return r.beat(t, credential).ConfigVersion == 1 })
@@ -146,7 +147,8 @@ func TestAHeldRequestEndsWithItsMachineAndWithTheReplica(t *testing.T) {
 	if got := <-held; got.status != http.StatusNotModified {
 		t.Errorf("draining: %d %s", got.status, got.body)
 	}
-	if r.Ready() == nil || r.call(t, "GET", "/readyz", nil).status != 503 || r.call(t, "GET", "/healthz", nil).status != 200 {
+	ready, alive := r.call(t, "GET", "/readyz", nil), r.call(t, "GET", "/healthz", nil)
+	if r.Ready() == nil || ready.status != 503 || alive.status != 200 {
 		t.Error("a replica that ends is ready, or not alive")
 	}
 }

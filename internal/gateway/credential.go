@@ -11,8 +11,8 @@ import (
 	"github.com/cedros-io/open-spawn/internal/token"
 )
 
-// rotate takes another credential of a machine. The old one is good until the new one is used, so an answer that is lost
-// costs nothing.
+// rotate takes another credential of a machine. The old one is good until the new one is used, so a lost answer costs
+// nothing.
 func (g *Gateway) rotate(x *exchange) error {
 	record, shown, err := g.identify(x)
 	if err != nil {

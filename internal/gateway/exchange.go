@@ -70,10 +70,8 @@ func (x *exchange) read(into any) error {
 	return nil
 }
 
-// answer sends a body.
-func (x *exchange) answer(status int, body any) error {
-	return x.send(status, "application/json", body)
-}
+// answer sends what was asked for.
+func (x *exchange) answer(body any) error { return x.send(http.StatusOK, "application/json", body) }
 
 func (x *exchange) send(status int, mediaType string, body any) error {
 	content, err := json.Marshal(body)

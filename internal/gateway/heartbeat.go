@@ -6,7 +6,6 @@ package gateway
 import (
 	"context"
 	"math"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,7 +42,7 @@ func (g *Gateway) heartbeat(x *exchange) error {
 	}
 	shorten(&beat)
 	mayRun := g.receive(x.r.Context(), x.machine, record, beat)
-	return x.answer(http.StatusOK, g.orders(record, mayRun))
+	return x.answer(g.orders(record, mayRun))
 }
 
 // receive notes a heartbeat, and tells whether it is of the one instance and the one boot that may run. The newest boot

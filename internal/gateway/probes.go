@@ -17,14 +17,14 @@ type probed struct {
 }
 
 func (g *Gateway) health(x *exchange) error {
-	return x.answer(http.StatusOK, probed{"ok"})
+	return x.answer(probed{"ok"})
 }
 
 func (g *Gateway) ready(x *exchange) error {
 	if err := g.Ready(); err != nil {
 		return unavailable(err)
 	}
-	return x.answer(http.StatusOK, probed{"ok"})
+	return x.answer(probed{"ok"})
 }
 
 // Probes serves the probes alone, and says why this replica is not ready: nobody but the cluster gets there.

@@ -6,7 +6,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/netip"
 	"slices"
 	"time"
@@ -68,7 +67,7 @@ func (g *Gateway) register(x *exchange) error {
 		return err
 	}
 	// The same body however often it is asked for: what changes is told in the answer to the first heartbeat.
-	return x.answer(http.StatusOK, protocol.Registered{
+	return x.answer(protocol.Registered{
 		Machine: a.machine, HeartbeatSeconds: record.Machine.IntervalSeconds,
 	})
 }
@@ -110,20 +109,26 @@ func (g *Gateway) admit(ctx context.Context, a applicant, r store.Record) (resul
 	case !comesFrom(r.Machine.Addresses, a.from):
 		return registeredForeign, g.alarm(ctx, a, r, refuse(protocol.CodeUnauthorized, "it comes from elsewhere"))
 	}
-	if r.Presence == nil {
-		if !g.o.Clock.Now().Before(r.Machine.Registration.NotAfter) {
-			return registeredRefused, refuse(protocol.CodeTokenExpired, "the registration token has expired")
-		}
-		err := g.store.Register(ctx, a.machine, r.Machine, g.newPresence(a, r))
-		if err == nil {
-			return registeredNew, nil
-		}
-		if !errors.Is(err, store.ErrRegistered) {
-			return registeredRefused, unavailable(err)
-		}
-		if r, err = g.live(ctx, a.machine); err != nil {
-			return registeredRefused, err
-		}
+	if r.Presence != nil {
+		return g.admitAgain(ctx, a, r)
+	}
+	return g.admitNew(ctx, a, r)
+}
+
+// admitNew makes the Lease. Whoever finds that it was made meanwhile has not been first.
+func (g *Gateway) admitNew(ctx context.Context, a applicant, r store.Record) (result string, err error) {
+	if !g.o.Clock.Now().Before(r.Machine.Registration.NotAfter) {
+		return registeredRefused, refuse(protocol.CodeTokenExpired, "the registration token has expired")
+	}
+	err = g.store.Register(ctx, a.machine, r.Machine, g.newPresence(a, r))
+	switch {
+	case err == nil:
+		return registeredNew, nil
+	case !errors.Is(err, store.ErrRegistered):
+		return registeredRefused, unavailable(err)
+	}
+	if r, err = g.live(ctx, a.machine); err != nil {
+		return registeredRefused, err
 	}
 	return g.admitAgain(ctx, a, r)
 }
@@ -137,7 +142,8 @@ func (g *Gateway) admitAgain(ctx context.Context, a applicant, r store.Record) (
 	if r.Presence.Credential.Equal(a.credential) {
 		return registeredAgain, nil
 	}
-	return registeredConflict, g.alarm(ctx, a, r, refuse(protocol.CodeTokenUsed, "the token was used for another credential"))
+	why := refuse(protocol.CodeTokenUsed, "the token was used for another credential")
+	return registeredConflict, g.alarm(ctx, a, r, why)
 }
 
 func (g *Gateway) newPresence(a applicant, r store.Record) *delivery.Presence {
@@ -150,7 +156,8 @@ func (g *Gateway) newPresence(a applicant, r store.Record) *delivery.Presence {
 }
 
 // alarm says that a token is in the wrong hands: in the log, and in the machine's Lease if there is one, where the bot
-// controller sees it. It gives back why the applicant is refused. How often it writes is limited with the registrations.
+// controller sees it. It gives back why the applicant is refused. Registrations are limited, and so is how often it
+// writes.
 func (g *Gateway) alarm(ctx context.Context, a applicant, r store.Record, why error) error {
 	g.o.Logger.Info("a registration token is used by somebody else", "machine", a.machine,
 		"namespace", r.Machine.Namespace, "bot", r.Machine.Bot, "from", a.from.String(),

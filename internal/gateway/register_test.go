@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/utils/clock"
+
 	"github.com/cedros-io/open-spawn/internal/delivery"
 	"github.com/cedros-io/open-spawn/internal/protocol"
 	"github.com/cedros-io/open-spawn/internal/token"
@@ -78,7 +80,7 @@ func TestCRIT001_ALostReplyIsAskedForAgain(t *testing.T) {
 	}
 	// Also when the token has run out since.
 	tell(t, name, func(m *delivery.Machine) *delivery.Content {
-		m.Registration.NotAfter = time.Now().Add(-time.Hour)
+		m.Registration.NotAfter = clock.RealClock{}.Now().Add(-time.Hour)
 		return nil
 	})
 	if got := one.register(t, name, credential); got.status != http.StatusOK {
@@ -112,9 +114,15 @@ func TestCRIT001_WhoIsRefusedAndHow(t *testing.T) {
 		"a credential":         {header: bearer(credential), status: 401},
 		"an unknown machine's": {header: bearer(token.NewRegistration(fleetKey, "gone-k3v9x2m1qab7c")), status: 401},
 		"a gateway's":          {header: bearer(token.NewRegistration(fleetKey, "gateway.refuses")), status: 401},
-		"another instance":     {header: bearer(right), change: func(r *protocol.Registration) { r.InstanceID++ }, status: 401},
-		"no hash":              {header: bearer(right), change: func(r *protocol.Registration) { r.CredentialSHA256 = "x" }, status: 400},
-		"no key":               {header: bearer(right), change: func(r *protocol.Registration) { r.SealKey = "x" }, status: 400},
+		"another instance": {
+			header: bearer(right), change: func(r *protocol.Registration) { r.InstanceID++ }, status: 401,
+		},
+		"no hash": {
+			header: bearer(right), change: func(r *protocol.Registration) { r.CredentialSHA256 = "x" }, status: 400,
+		},
+		"no key": {
+			header: bearer(right), change: func(r *protocol.Registration) { r.SealKey = "x" }, status: 400,
+		},
 	} {
 		asks := registration(credential)
 		if test.change != nil {
@@ -157,7 +165,7 @@ func TestCRIT001_TooEarlyTooLateAndElsewhere(t *testing.T) {
 		status int
 	}{
 		"an instance that is not known yet": {func(m *delivery.Machine) { m.InstanceID = 0 }, 503},
-		"a token that has expired":          {func(m *delivery.Machine) { m.Registration.NotAfter = time.Now() }, 410},
+		"a token that has expired":          {func(m *delivery.Machine) { m.Registration.NotAfter = time.Unix(1e9, 0) }, 410},
 		"no token":                          {func(m *delivery.Machine) { m.Registration = nil }, 401},
 		"no hash of a token":                {func(m *delivery.Machine) { m.Registration.SHA256 = "" }, 401},
 		"another address":                   {func(m *delivery.Machine) { m.Addresses = []string{"203.0.113.7"} }, 401},

@@ -30,12 +30,14 @@ func (g *Gateway) table() map[string]map[string]route {
 		protocol.RegisterPath: {http.MethodPost: {
 			name: "register", pool: limit.NewPool(registrationsAtOnce), serve: g.register,
 		}},
-		protocol.HeartbeatPath:  {http.MethodPost: {name: "heartbeat", pool: beats, frequent: true, serve: g.heartbeat}},
-		protocol.ConfigPath:     {http.MethodGet: {name: "config", pool: configs, frequent: true, serve: g.config}},
-		protocol.CredentialPath: {http.MethodPost: {name: "credential", pool: limit.NewPool(rotationsAtOnce), serve: g.rotate}},
-		protocol.AgentPath:      {http.MethodGet: {name: "agent", pool: limit.NewPool(agentsAtOnce), serve: g.agent}},
-		healthPath:              {http.MethodGet: {name: "probe", frequent: true, serve: g.health}},
-		readyPath:               {http.MethodGet: {name: "probe", frequent: true, serve: g.ready}},
+		protocol.HeartbeatPath: {http.MethodPost: {name: "heartbeat", pool: beats, frequent: true, serve: g.heartbeat}},
+		protocol.ConfigPath:    {http.MethodGet: {name: "config", pool: configs, frequent: true, serve: g.config}},
+		protocol.CredentialPath: {http.MethodPost: {
+			name: "credential", pool: limit.NewPool(rotationsAtOnce), serve: g.rotate,
+		}},
+		protocol.AgentPath: {http.MethodGet: {name: "agent", pool: limit.NewPool(agentsAtOnce), serve: g.agent}},
+		healthPath:         {http.MethodGet: {name: "probe", frequent: true, serve: g.health}},
+		readyPath:          {http.MethodGet: {name: "probe", frequent: true, serve: g.ready}},
 	}
 }
 

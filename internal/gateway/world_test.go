@@ -113,7 +113,8 @@ func givenMachine(t *testing.T, name string, change ...func(*delivery.Machine)) 
 	m := &delivery.Machine{
 		Namespace: "desk", Bot: "scout", InstanceID: instance, Run: true, IntervalSeconds: 30, GraceSeconds: 150,
 		Registration: &delivery.Registration{
-			SHA256: token.NewRegistration(fleetKey, name).Hash().String(), NotAfter: time.Now().Add(time.Hour),
+			SHA256:   token.NewRegistration(fleetKey, name).Hash().String(),
+			NotAfter: clock.RealClock{}.Now().Add(time.Hour),
 		},
 	}
 	for _, c := range change {
@@ -123,7 +124,8 @@ func givenMachine(t *testing.T, name string, change ...func(*delivery.Machine)) 
 	if err := delivery.Write(secret, m, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := kube.CoreV1().Secrets(delivery.Namespace).Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
+	secrets := kube.CoreV1().Secrets(delivery.Namespace)
+	if _, err := secrets.Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { revoke(t, name) })

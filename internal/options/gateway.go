@@ -68,7 +68,8 @@ func ParseGateway(args []string, lookup LookupEnv, fs *flag.FlagSet) (Gateway, e
 		"the one namespace that the gateway reads and writes")
 	fs.StringVar(&o.Listen, "listen", ":8443", "address that machines call, over TLS")
 	fs.StringVar(&o.TLSCertFile, "tls-cert-file", "", "file with the certificate, read again when it changes (required)")
-	fs.StringVar(&o.TLSKeyFile, "tls-key-file", "", "file with the certificate's key, read again when it changes (required)")
+	fs.StringVar(&o.TLSKeyFile, "tls-key-file", "",
+		"file with the certificate's key, read again when it changes (required)")
 	fs.StringVar(&proxies, "trusted-proxies", "",
 		"networks of load balancers that tell their clients by PROXY protocol v2, such as 10.0.0.0/8, separated by "+
 			"commas; unset means none")

@@ -69,8 +69,10 @@ func TestOnlySoManyAreRemembered(t *testing.T) {
 
 func TestAPoolHasRoomForSoMany(t *testing.T) {
 	p := limit.NewPool(2)
-	if !p.Enter() || !p.Enter() || p.Enter() {
-		t.Error("there is not room for exactly two")
+	for i, want := range []bool{true, true, false} {
+		if got := p.Enter(); got != want {
+			t.Errorf("there is room for number %d: %t", i+1, got)
+		}
 	}
 	p.Leave()
 	if p.Inside() != 1 || !p.Enter() || p.Enter() {

@@ -75,7 +75,7 @@ func New(o Options) *Queue {
 	}
 }
 
-// Beat takes a heartbeat of a machine that is known by r. The Outcome is nil when it says nothing that is to be written.
+// Beat takes a heartbeat of a machine that is known by r. The Outcome is nil when nothing of it is to be written.
 func (q *Queue) Beat(machine string, r store.Record, facts protocol.Heartbeat) *Outcome {
 	now, interval := q.o.Clock.Now(), time.Duration(r.Machine.IntervalSeconds)*time.Second
 	q.mu.Lock()

@@ -126,10 +126,10 @@ func TestAMachineThatBeatsOftenIsWrittenOnceInAWindow(t *testing.T) {
 	for _, after := range []struct {
 		wait  time.Duration
 		write bool
-	}{{10, false}, {10, false}, {7, true}} {
-		w.clock.Step(after.wait * time.Second)
+	}{{10 * time.Second, false}, {10 * time.Second, false}, {7 * time.Second, true}} {
+		w.clock.Step(after.wait)
 		if got := w.beat("one", 0); (got != nil) != after.write {
-			t.Errorf("after %s more it is to be written: %t, want %t", after.wait*time.Second, got != nil, after.write)
+			t.Errorf("after %s more it is to be written: %t, want %t", after.wait, got != nil, after.write)
 		}
 	}
 	if n := w.Len(); n != 1 {
@@ -231,7 +231,8 @@ func TestWhatAnotherGatewayHasWrittenSinceStays(t *testing.T) {
 	w.beat("one", 1)
 	r := w.Lookup("one")
 	later := *r.Presence
-	later.ReceivedBy, later.Renewed, later.Facts.AppliedConfig = "other", w.clock.Now().Add(-time.Hour), 2 // its clock is behind
+	later.ReceivedBy, later.Facts.AppliedConfig = "other", 2
+	later.Renewed = w.clock.Now().Add(-time.Hour) // its clock is behind
 	r.Presence = &later
 	w.records["one"] = r
 	if got := w.run(t, 1); got[0] != "late" {

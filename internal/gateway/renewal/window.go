@@ -17,8 +17,8 @@ func (q *Queue) Window(interval time.Duration) time.Duration {
 	return max(interval, time.Duration(seconds)*time.Second)
 }
 
-// isDue tells whether a Lease that was renewed so long ago is to be renewed. A machine beats a tenth of the window early
-// or late, and each of its beats counts; one that beats more often is not written more often.
+// isDue tells whether a Lease that was renewed so long ago is to be renewed. A machine may beat a tenth of the window
+// early or late, and each of its beats counts; one that beats more often is not written more often.
 func (q *Queue) isDue(since, interval time.Duration) bool { return since >= q.Window(interval)*3/4 }
 
 // saysSomethingNew tells whether one heartbeat says something that another did not. How much is free of disk and memory
