@@ -37,7 +37,7 @@ func hold(t *testing.T, request *http.Request, sent []byte, got reply) {
 		return
 	}
 	route, params, err := router.FindRoute(request)
-	if err != nil {
+	if err != nil || strings.HasSuffix(request.URL.Path, "/") { // which the router does not mind, and the gateway does
 		if got.status != http.StatusNotFound && got.status != http.StatusMethodNotAllowed {
 			t.Errorf("%s %s is answered %d, and is not in the contract", request.Method, request.URL.Path, got.status)
 		}

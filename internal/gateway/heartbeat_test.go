@@ -19,7 +19,8 @@ func TestWhatAMachineSaysIsInItsLease(t *testing.T) {
 	r := startReplica(t, "says")
 	name := nameOf(t)
 	credential := givenRegistered(t, r, name, func(m *delivery.Machine) {
-		m.AgentSHA256, m.Gateways, m.GatewayCA = map[string]string{"amd64": strings.Repeat("ab", 32)}, []string{"https://g.example"}, "pem"
+		m.AgentSHA256 = map[string]string{"amd64": strings.Repeat("ab", 32)}
+		m.Gateways, m.GatewayCA = []string{"https://g.example"}, "pem"
 	})
 	orders := r.beat(t, credential)
 	if !orders.Run || orders.NextHeartbeatSeconds != 30 || len(orders.AgentSHA256) != 1 ||

@@ -53,11 +53,10 @@ func TestTheGatewaysSettings(t *testing.T) {
 }
 
 func TestABadSettingOfTheGatewayIsOneLineThatNamesTheFlag(t *testing.T) {
-	if _, _, err := parseGateway(nil, certificateFiles[1]); err == nil || !strings.Contains(err.Error(), "--tls-cert-file") {
-		t.Errorf("no certificate: %v", err)
-	}
-	if _, _, err := parseGateway(nil, certificateFiles[0]); err == nil || !strings.Contains(err.Error(), "--tls-key-file") {
-		t.Errorf("no key: %v", err)
+	for i, name := range []string{"--tls-key-file", "--tls-cert-file"} {
+		if _, _, err := parseGateway(nil, certificateFiles[i]); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("without %s: %v", name, err)
+		}
 	}
 	for _, setting := range []string{
 		"name=Gateway_1", "delivery-namespace=Two", "trusted-proxies=office", "lease-writes-per-second=0",

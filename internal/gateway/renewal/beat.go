@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cedros-io/open-spawn/internal/delivery"
+	"github.com/cedros-io/open-spawn/internal/gateway/store"
 	"github.com/cedros-io/open-spawn/internal/protocol"
 )
 
@@ -20,8 +21,8 @@ type beat struct {
 	machine  string
 	facts    protocol.Heartbeat
 	received time.Time
-	// base is when the Lease said it was renewed last, when the beat was received.
-	base            time.Time
+	// record is what was known of the machine when the beat was received.
+	record          store.Record
 	interval, grace time.Duration
 	urgent          bool
 	*Outcome
@@ -43,7 +44,7 @@ func (o *Outcome) Written() bool { return o.written }
 // are not compared: if another one has written since, that is later.
 func (b *beat) onto(was *delivery.Presence, gateway string, duration time.Duration) *delivery.Presence {
 	ours := was.ReceivedBy == gateway
-	late := ours && was.Renewed.After(b.received) || !ours && !was.Renewed.Equal(b.base)
+	late := ours && was.Renewed.After(b.received) || !ours && !was.Renewed.Equal(b.record.Presence.Renewed)
 	if late || slices.Contains(was.PastBoots, b.facts.BootID) {
 		return nil
 	}

@@ -29,7 +29,6 @@ const (
 
 // Leases is where machines' Leases are; see store.Store.
 type Leases interface {
-	Lookup(machine string) store.Record
 	Live(ctx context.Context, machine string) (store.Record, error)
 	Update(ctx context.Context, r store.Record, p *delivery.Presence) error
 	Machines() int
@@ -82,7 +81,7 @@ func (q *Queue) Beat(machine string, r store.Record, facts protocol.Heartbeat) *
 	defer q.mu.Unlock()
 	q.hear(machine, now, interval)
 	b := &beat{
-		machine: machine, facts: facts, received: now, base: r.Presence.Renewed, interval: interval,
+		machine: machine, facts: facts, received: now, record: r, interval: interval,
 		grace: time.Duration(r.Machine.GraceSeconds) * time.Second,
 	}
 	before := r.Presence.Facts

@@ -51,7 +51,10 @@ func (l *leases) Update(_ context.Context, r store.Record, p *delivery.Presence)
 		}
 	}
 	for machine, known := range l.records {
-		if known.Machine == r.Machine {
+		switch {
+		case known.Machine == r.Machine && known.Presence != r.Presence:
+			return store.ErrChanged
+		case known.Machine == r.Machine:
 			known.Presence, known.Renewed = p, p.Renewed
 			l.records[machine] = known
 			l.wrote = append(l.wrote, machine)

@@ -84,7 +84,7 @@ func (q *Queue) write(ctx context.Context, b *beat) {
 }
 
 func (q *Queue) try(ctx context.Context, b *beat) (result string, err error) {
-	r := q.o.Leases.Lookup(b.machine)
+	r := b.record // the cache may know less than what the machine was identified by
 	for range tries {
 		if r.Presence == nil {
 			return resultRevoked, nil
