@@ -17,15 +17,18 @@ import (
 	"github.com/cedros-io/open-spawn/internal/delivery"
 )
 
-// kube is the API server of all tests.
-var kube *kubernetes.Clientset
+// plane is the API server of all tests, and kube may do everything there.
+var (
+	plane *controlplane.Plane
+	kube  *kubernetes.Clientset
+)
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	ctx := context.Background()
-	plane, err := controlplane.Start(ctx, controlplane.Options{})
-	if err != nil {
+	var err error
+	if plane, err = controlplane.Start(ctx, controlplane.Options{}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
