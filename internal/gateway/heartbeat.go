@@ -66,6 +66,10 @@ func (g *Gateway) receive(ctx context.Context, machine string, r store.Record, b
 
 // isRecorded waits until a boot that is new to us is recorded.
 func (g *Gateway) isRecorded(ctx context.Context, machine, boot string, outcome *renewal.Outcome) bool {
+	if !g.limits.recording.Enter() {
+		return false
+	}
+	defer g.limits.recording.Leave()
 	if outcome != nil {
 		select {
 		case <-outcome.Done():
@@ -99,7 +103,7 @@ func (g *Gateway) orders(r store.Record, mayRun bool) protocol.Orders {
 // pace is when a machine is to beat again: no more often than its Lease can be renewed.
 func (g *Gateway) pace(intervalSeconds int32) int32 {
 	window := g.queue.Window(time.Duration(intervalSeconds) * time.Second)
-	return int32(min(math.Ceil(window.Seconds()), math.MaxInt32))
+	return int32(min(max(math.Ceil(window.Seconds()), 1), math.MaxInt32))
 }
 
 // shorten keeps what a machine says within bounds: a long message is no reason to take it for silent.

@@ -113,17 +113,19 @@ func (s *Store) Machines() int {
 	return len(s.leases)
 }
 
-// Share is which part of what all gateways may write is a replica's, by what each of them has said it serves.
+// Share is which part of what all gateways may write is a replica's: one half is divided evenly, so that a replica to
+// which all machines come at once can begin, and the other by what each of them has said it serves.
 func (s *Store) Share(name string, serves int) float64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	own, all := serves+1, serves+1
+	own, all, replicas := serves+1, serves+1, 1
 	for _, g := range s.gateways {
 		if g.Name != name && s.o.Clock.Since(g.seen) < delivery.GatewayDuration {
 			all += g.Serves + 1
+			replicas++
 		}
 	}
-	return float64(own) / float64(all)
+	return (float64(own)/float64(all) + 1/float64(replicas)) / 2
 }
 
 // Watch says when a machine's Secret changes, until cancel is called.
