@@ -107,14 +107,24 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
+// clockNow is the time, for what is compared with a real one.
+func clockNow() time.Time { return clock.RealClock{}.Now() }
+
 // givenMachine makes the delivery Secret of a machine that has not registered.
 func givenMachine(t *testing.T, name string, change ...func(*delivery.Machine)) {
 	t.Helper()
+	if err := makeMachine(t.Context(), name, change); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { revoke(t, name) })
+}
+
+func makeMachine(ctx context.Context, name string, change []func(*delivery.Machine)) error {
 	m := &delivery.Machine{
 		Namespace: "desk", Bot: "scout", InstanceID: instance, Run: true, IntervalSeconds: 30, GraceSeconds: 150,
 		Registration: &delivery.Registration{
 			SHA256:   token.NewRegistration(fleetKey, name).Hash().String(),
-			NotAfter: clock.RealClock{}.Now().Add(time.Hour),
+			NotAfter: clockNow().Add(time.Hour),
 		},
 	}
 	for _, c := range change {
@@ -122,27 +132,32 @@ func givenMachine(t *testing.T, name string, change ...func(*delivery.Machine)) 
 	}
 	secret := &corev1.Secret{ObjectMeta: delivery.ObjectMeta(delivery.Namespace, name, m.Namespace, m.Bot)}
 	if err := delivery.Write(secret, m, nil); err != nil {
-		t.Fatal(err)
+		return err
 	}
-	secrets := kube.CoreV1().Secrets(delivery.Namespace)
-	if _, err := secrets.Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { revoke(t, name) })
+	_, err := kube.CoreV1().Secrets(delivery.Namespace).Create(ctx, secret, metav1.CreateOptions{})
+	return err
 }
 
 // revoke removes what there is of a machine.
 func revoke(t *testing.T, name string) {
 	t.Helper()
-	ctx := context.WithoutCancel(t.Context())
+	if err := removeMachine(name); err != nil {
+		t.Error(err)
+	}
+}
+
+// removeMachine also works when a test is at its end.
+func removeMachine(name string) error {
+	ctx := context.Background() //nolint:usetesting // see above
 	for _, err := range []error{
 		kube.CoreV1().Secrets(delivery.Namespace).Delete(ctx, name, metav1.DeleteOptions{}),
 		kube.CoordinationV1().Leases(delivery.Namespace).Delete(ctx, name, metav1.DeleteOptions{}),
 	} {
 		if err != nil && !apierrors.IsNotFound(err) {
-			t.Error(err)
+			return err
 		}
 	}
+	return nil
 }
 
 // tell changes what a machine is told.
