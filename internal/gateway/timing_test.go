@@ -10,9 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	clocktesting "k8s.io/utils/clock/testing"
-
 	"github.com/go-logr/logr"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/cedros-io/open-spawn/internal/delivery"
 	"github.com/cedros-io/open-spawn/internal/gateway"
@@ -59,8 +60,12 @@ func FuzzRequest(f *testing.F) {
 	f.Add("POST", protocol.HeartbeatPath, "Bearer osc1.a.b", "", `{}`)
 	f.Add("GET", protocol.ConfigPath+"?wait=1h", "Bearer "+token.NewCredential("a").Reveal(), `"1-run"`, "")
 	f.Add("GET", protocol.AgentPath+"../..", "", "", "")
+	unreachable, err := kubernetes.NewForConfig(&rest.Config{Host: "http://127.0.0.1:1"})
+	if err != nil {
+		f.Fatal(err)
+	}
 	g, err := gateway.New(gateway.Options{
-		Name: "fuzzed", Client: kube, Namespace: delivery.Namespace, LeaseWritesPerSecond: 50,
+		Name: "fuzzed", Client: unreachable, Namespace: delivery.Namespace, LeaseWritesPerSecond: 50,
 		Clock: clocktesting.NewFakeClock(clockNow()), Logger: logr.Discard(),
 	})
 	if err != nil {

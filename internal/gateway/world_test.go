@@ -148,7 +148,7 @@ func revoke(t *testing.T, name string) {
 
 // removeMachine also works when a test is at its end.
 func removeMachine(name string) error {
-	ctx := context.Background() //nolint:usetesting // see above
+	ctx := context.Background()
 	for _, err := range []error{
 		kube.CoreV1().Secrets(delivery.Namespace).Delete(ctx, name, metav1.DeleteOptions{}),
 		kube.CoordinationV1().Leases(delivery.Namespace).Delete(ctx, name, metav1.DeleteOptions{}),
