@@ -61,7 +61,8 @@ func TestASecretSaysWhatWasWritten(t *testing.T) {
 func TestALeaseSaysWhatWasWritten(t *testing.T) {
 	p := &delivery.Presence{
 		Credential: token.NewCredential(machine).Hash(), Next: token.NewCredential(machine).Hash(), SealKey: "key",
-		Facts:   protocol.Heartbeat{InstanceID: 7, BootID: "boot", AppliedConfig: 3},
+		Facts:     protocol.Heartbeat{InstanceID: 7, BootID: "boot", AppliedConfig: 3},
+		PastBoots: []string{"boot-1", "boot-2"}, ReceivedBy: "gateway-1", Conflicts: 2,
 		Renewed: time.Unix(1e9, 5000).UTC(), Duration: 180 * time.Second,
 	}
 	lease := &coordinationv1.Lease{ObjectMeta: delivery.ObjectMeta("ns", machine, "desk", "scout")}
@@ -72,7 +73,22 @@ func TestALeaseSaysWhatWasWritten(t *testing.T) {
 		if got, err := delivery.ReadPresence(lease); err != nil || !reflect.DeepEqual(got, p) {
 			t.Errorf("presence %+v (%v), want %+v", got, err, p)
 		}
-		p.Next = token.Hash{} // the next one was used
+		p.Next, p.PastBoots, p.Conflicts = token.Hash{}, nil, 0 // the next one was used
+	}
+}
+
+func TestAGatewaysLeaseSaysWhatWasWritten(t *testing.T) {
+	g := delivery.Gateway{Name: "gateway-1", Serves: 7, Renewed: time.Unix(1e9, 5000).UTC()}
+	lease := &coordinationv1.Lease{}
+	if delivery.IsGateway(lease) {
+		t.Error("any Lease is a gateway's")
+	}
+	g.WriteTo(lease)
+	if got := delivery.ReadGateway(lease); got != g || !delivery.IsGateway(lease) {
+		t.Errorf("gateway %+v, want %+v", got, g)
+	}
+	if name := g.LeaseName(); name != "gateway.gateway-1" {
+		t.Errorf("its Lease is %s", name)
 	}
 }
 

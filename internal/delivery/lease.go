@@ -6,6 +6,8 @@ package delivery
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -22,6 +24,9 @@ const (
 	nextCredentialAnnotation = spawnv1.GroupName + "/next-credential-sha256"
 	sealKeyAnnotation        = spawnv1.GroupName + "/seal-key"
 	factsAnnotation          = spawnv1.GroupName + "/facts"
+	pastBootsAnnotation      = spawnv1.GroupName + "/past-boots"
+	receivedByAnnotation     = spawnv1.GroupName + "/received-by"
+	conflictsAnnotation      = spawnv1.GroupName + "/registration-conflicts"
 )
 
 // Presence is what the gateway knows of a machine that has registered.
@@ -32,6 +37,12 @@ type Presence struct {
 	SealKey string
 	// Facts are its last heartbeat. Right after the registration it has instance and agent version only.
 	Facts protocol.Heartbeat
+	// PastBoots are the boots before that of Facts, the latest last: what is heard of them comes too late.
+	PastBoots []string
+	// ReceivedBy is the gateway that received Facts.
+	ReceivedBy string
+	// Conflicts counts the registrations that were refused since, though their token was right: somebody else has it.
+	Conflicts int32
 	// Renewed is when that was received, by the gateway's clock: compare it with itself only.
 	Renewed time.Time
 	// Duration is for how long no news is no silence.
@@ -54,7 +65,13 @@ func ReadPresence(lease *coordinationv1.Lease) (*Presence, error) {
 	if err := json.Unmarshal([]byte(notes[factsAnnotation]), &p.Facts); err != nil {
 		return nil, fmt.Errorf("reading the facts in Lease %s: %w", lease.Name, err)
 	}
-	p.SealKey = notes[sealKeyAnnotation]
+	p.SealKey, p.ReceivedBy = notes[sealKeyAnnotation], notes[receivedByAnnotation]
+	if boots := notes[pastBootsAnnotation]; boots != "" {
+		p.PastBoots = strings.Split(boots, ",")
+	}
+	if conflicts, err := strconv.ParseInt(notes[conflictsAnnotation], 10, 32); err == nil {
+		p.Conflicts = int32(conflicts)
+	}
 	if lease.Spec.RenewTime != nil {
 		p.Renewed = lease.Spec.RenewTime.Time
 	}
@@ -73,12 +90,22 @@ func (p *Presence) WriteTo(lease *coordinationv1.Lease) error {
 	if lease.Annotations == nil {
 		lease.Annotations = map[string]string{}
 	}
-	lease.Annotations[credentialAnnotation] = p.Credential.String()
-	lease.Annotations[sealKeyAnnotation] = p.SealKey
-	lease.Annotations[factsAnnotation] = string(facts)
-	delete(lease.Annotations, nextCredentialAnnotation)
+	next, conflicts := "", ""
 	if !p.Next.IsZero() {
-		lease.Annotations[nextCredentialAnnotation] = p.Next.String()
+		next = p.Next.String()
+	}
+	if p.Conflicts > 0 {
+		conflicts = strconv.Itoa(int(p.Conflicts))
+	}
+	for key, value := range map[string]string{
+		credentialAnnotation: p.Credential.String(), nextCredentialAnnotation: next, sealKeyAnnotation: p.SealKey,
+		factsAnnotation: string(facts), pastBootsAnnotation: strings.Join(p.PastBoots, ","),
+		receivedByAnnotation: p.ReceivedBy, conflictsAnnotation: conflicts,
+	} {
+		lease.Annotations[key] = value
+		if value == "" {
+			delete(lease.Annotations, key)
+		}
 	}
 	seconds := int32(p.Duration / time.Second) //nolint:gosec // minutes
 	renewed := metav1.NewMicroTime(p.Renewed)

@@ -17,7 +17,7 @@ const (
 	RegisterPath = "/v1/register"
 	// HeartbeatPath is POST with a credential: Heartbeat, Orders.
 	HeartbeatPath = "/v1/heartbeat"
-	// ConfigPath is GET with a credential: Config, or 304 when the version of If-None-Match is still the newest.
+	// ConfigPath is GET with a credential: Config, or 304 when the ETag of If-None-Match is still that of the newest.
 	ConfigPath = "/v1/config"
 	// CredentialPath is POST with a credential: Rotation, 204.
 	CredentialPath = "/v1/credential" //nolint:gosec // a path, and no secret
@@ -131,7 +131,8 @@ type Orders struct {
 	NextHeartbeatSeconds int32 `json:"nextHeartbeatSeconds"`
 }
 
-// Config is what a bot is to run. Its version is also its ETag.
+// Config is what a bot is to run. Its ETag stands for its version and for whether to run, and is sent back as it is; a
+// version alone, in quotes, is understood too.
 type Config struct {
 	// Run is as in Orders.
 	Run bool `json:"run"`

@@ -25,6 +25,7 @@ import (
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
 	"github.com/cedros-io/open-spawn/internal/firewall"
 	"github.com/cedros-io/open-spawn/internal/fleet"
+	"github.com/cedros-io/open-spawn/internal/gateway"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 )
 
@@ -145,7 +146,7 @@ var (
 	fqName     = regexp.MustCompile(`fqName: "([^"]+)"`)
 )
 
-// registeredMetrics are those of the collectors that internal/manager registers.
+// registeredMetrics are those of the collectors that internal/manager and cmd/gateway register.
 func registeredMetrics(t *testing.T) map[string]bool {
 	t.Helper()
 	r := &registry{Registry: prometheus.NewRegistry(), names: map[string]bool{}}
@@ -163,7 +164,7 @@ func registeredMetrics(t *testing.T) map[string]bool {
 	for _, collector := range []prometheus.Collector{
 		budget.New(budget.Options{}), firewall.New(firewall.Options{}), orphan.New(orphan.Options{}),
 		account.NewController(account.Options{}), bot.NewController(bot.Options{}),
-		droplet.NewController(droplet.Options{}), admission.NewMeters(),
+		droplet.NewController(droplet.Options{}), admission.NewMeters(), gateway.NewMeters(),
 	} {
 		if err := r.Register(collector); err != nil {
 			t.Fatal(err)
