@@ -35,6 +35,12 @@ type Client struct {
 // New is a Client that knows no gateway yet.
 func New(clock clock.PassiveClock) *Client { return &Client{clock: clock} }
 
+// Check says why Routes cannot be used.
+func Check(routes ...state.Route) error {
+	_, err := newEndpoints(routes)
+	return err
+}
+
 // Use makes the Routes those that are asked from now on, the best first. All must be good, or none is used.
 func (c *Client) Use(routes ...state.Route) error {
 	endpoints, err := newEndpoints(routes)
