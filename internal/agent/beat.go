@@ -39,6 +39,9 @@ func (a *agent) beat(ctx context.Context, first time.Duration) {
 			}
 			continue
 		}
+		if ctx.Err() != nil {
+			return
+		}
 		pause = backoff.Next(err)
 		a.Log.Warn("a heartbeat has failed", "error", err, "againIn", pause)
 		a.wait(ctx, pause, nil)

@@ -24,6 +24,9 @@ func (a *agent) watch(ctx context.Context) {
 		began := a.Clock.Now()
 		news, err := a.watchOnce(ctx, wait)
 		wait = protocol.MaxWait
+		if ctx.Err() != nil {
+			return
+		}
 		if err != nil {
 			pause := failing.Next(err)
 			a.Log.Warn("waiting for a config has failed", "error", err, "againIn", pause)
