@@ -278,24 +278,20 @@ func TestLostContact(t *testing.T) {
 		w.start()
 		w.untilApplied(2)
 		lost := w.clock.Now()
-		w.Change(func(m *agenttest.Memory) { m.Down = true })
-		if test.stops {
-			w.until("it stops", time.Second, func() bool { return w.stops() == 1 })
-			if silent := w.clock.Since(lost); silent < 45*time.Second || silent > 3*time.Minute {
-				t.Errorf("%s: it stops after %s", test.content, silent)
-			}
-		} else {
-			w.until("an hour passes", 10*time.Second, func() bool { return w.clock.Since(lost) > time.Hour })
-			w.Look(func(m *agenttest.Memory) {
-				if m.Calls > 60 {
-					t.Errorf("in an hour it called %d times", m.Calls)
-				}
-			})
-			if said := w.said(); len(said) != 1 {
-				t.Errorf("%s: %q", test.content, said)
-			}
+		w.Change(func(m *agenttest.Memory) { m.Down, m.Calls = true, 0 })
+		w.until("it stops, or an hour passes", time.Second, func() bool {
+			return w.stops() == 1 || w.clock.Since(lost) > time.Hour
+		})
+		silent := w.clock.Since(lost)
+		if stopped := w.stops() == 1; stopped != test.stops || stopped && (silent < 45*time.Second || silent > 3*time.Minute) {
+			t.Errorf("%s: after %s it is stopped: %v", test.content, silent, stopped)
 		}
-		w.Change(func(m *agenttest.Memory) { m.Down = false })
+		w.Change(func(m *agenttest.Memory) {
+			if silent > time.Hour && (m.Calls < 10 || m.Calls > 60) {
+				t.Errorf("in an hour it called %d times", m.Calls)
+			}
+			m.Down, m.Beats = false, nil
+		})
 		w.untilApplied(2)
 		w.end()
 	}

@@ -50,48 +50,49 @@ func (g *Gateway) beat(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// config holds the request until there is another version, or run turns.
 func (g *Gateway) config(w http.ResponseWriter, r *http.Request) {
 	wait, _ := time.ParseDuration(r.URL.Query().Get(protocol.WaitParameter))
-	var first *bool
-	for {
-		var body *protocol.Config
-		var problem *protocol.Problem
-		var changed <-chan struct{}
-		g.mu.Lock()
-		changed = g.changed
-		m := g.memory
-		if first == nil {
-			run := m.Run
-			first = &run
-		}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	var run bool
+	g.Look(func(m *Memory) { run = m.Run })
+	for waiting := true; ; {
+		body, problem, changed := g.newer(r, run)
 		switch {
-		case m.Refuse != nil:
-			problem = m.Refuse
-		case !m.knows(r):
-			problem = unauthorized
-		case r.Header.Get("If-None-Match") != strconv.Quote(strconv.FormatInt(m.Version, 10)) || m.Run != *first:
-			body = &protocol.Config{Run: m.Run, Version: m.Version, Content: []byte(m.Content), Sealed: m.sealed()}
-		}
-		down := m.Down
-		g.mu.Unlock()
-		switch {
-		case down:
-			panic(http.ErrAbortHandler)
-		case problem != nil, body != nil:
+		case body != nil || problem != nil:
 			reply(w, body, problem)
 			return
-		case wait == 0:
+		case !waiting || wait == 0:
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
 		select {
 		case <-changed:
-		case <-time.After(wait):
-			wait = 0
+		case <-timer.C:
+			waiting = false
 		case <-r.Context().Done():
 			return
 		}
 	}
+}
+
+// newer is the config, if it is not what the request says or run is not as it was, and else when to look again.
+func (g *Gateway) newer(r *http.Request, run bool) (body any, problem *protocol.Problem, changed <-chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	m := g.memory
+	switch {
+	case m.Down:
+		panic(http.ErrAbortHandler)
+	case m.Refuse != nil:
+		return nil, m.Refuse, nil
+	case !m.knows(r):
+		return nil, unauthorized, nil
+	case r.Header.Get("If-None-Match") != strconv.Quote(strconv.FormatInt(m.Version, 10)) || m.Run != run:
+		return protocol.Config{Run: m.Run, Version: m.Version, Content: []byte(m.Content), Sealed: m.sealed()}, nil, nil
+	}
+	return nil, nil, g.changed
 }
 
 func (g *Gateway) rotate(w http.ResponseWriter, r *http.Request) {
@@ -142,7 +143,9 @@ func (m *Memory) knows(r *http.Request) bool {
 	return shown.Hash().Equal(m.Credential)
 }
 
-func bearer(r *http.Request) string { return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ") }
+func bearer(r *http.Request) string {
+	return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+}
 
 func reply(w http.ResponseWriter, body any, problem *protocol.Problem) {
 	switch {
