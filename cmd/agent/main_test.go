@@ -191,7 +191,9 @@ func TestTheCommandLine(t *testing.T) {
 	if err := os.WriteFile(path, []byte("machine: x\nregistrationToken: osr1.secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{}, {"--config", ""}, {"--config", path + "x"}, {"--config", path}, {"--config", path, "y"}} {
+	for _, args := range [][]string{
+		{}, {"--config", ""}, {"--config", path + "x"}, {"--config", path}, {"--config", path, "y"},
+	} {
 		if _, err := parse(args); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: %v", args, err)
 		}

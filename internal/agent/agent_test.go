@@ -267,11 +267,12 @@ func TestLostContact(t *testing.T) {
 	for _, test := range []struct {
 		content string
 		stops   bool
+		step    time.Duration
 	}{
-		{`{"n":2,"onLostContact":"Stop","heartbeat":{"graceSeconds":60}}`, true},
-		{`{"n":2,"onLostContact":"Stop"}`, true},
-		{`{"n":2,"onLostContact":"KeepRunning"}`, false},
-		{`{"n":2}`, false},
+		{`{"n":2,"onLostContact":"Stop","heartbeat":{"graceSeconds":60}}`, true, time.Second},
+		{`{"n":2,"onLostContact":"Stop"}`, true, time.Second},
+		{`{"n":2,"onLostContact":"KeepRunning"}`, false, 20 * time.Second},
+		{`{"n":2}`, false, 20 * time.Second},
 	} {
 		w := newWorld(t)
 		w.edit(2, test.content)
@@ -279,11 +280,12 @@ func TestLostContact(t *testing.T) {
 		w.untilApplied(2)
 		lost := w.clock.Now()
 		w.Change(func(m *agenttest.Memory) { m.Down, m.Calls = true, 0 })
-		w.until("it stops, or an hour passes", time.Second, func() bool {
+		w.until("it stops, or an hour passes", test.step, func() bool {
 			return w.stops() == 1 || w.clock.Since(lost) > time.Hour
 		})
 		silent := w.clock.Since(lost)
-		if stopped := w.stops() == 1; stopped != test.stops || stopped && (silent < 45*time.Second || silent > 3*time.Minute) {
+		stopped := w.stops() == 1
+		if stopped != test.stops || stopped && (silent < 45*time.Second || silent > 3*time.Minute) {
 			t.Errorf("%s: after %s it is stopped: %v", test.content, silent, stopped)
 		}
 		w.Change(func(m *agenttest.Memory) {

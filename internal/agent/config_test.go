@@ -31,7 +31,7 @@ runtime: {command: /bin/true, directory: /run/openclaw, environment: {B: "2", A:
 		"no gateway":               {`["https://gateway.example:8443"]`, "there is no gateway"},
 		"no program":               {"command: /bin/true, ", "runtime.command is missing"},
 		"no directory":             {"directory: /run/openclaw, ", "runtime.directory is no absolute path"},
-		"a token of nobody":        {registration[len(registration)-1:] + "\nruntime", "registrationToken is none of this machine"},
+		"a token of nobody":        {registration[len(registration)-1:] + "\nruntime", "registrationToken is none"},
 		"a gateway that is proven": {"https:", "the URL of a gateway is https://"},
 	} {
 		replace := ""
@@ -44,7 +44,8 @@ runtime: {command: /bin/true, directory: /run/openclaw, environment: {B: "2", A:
 		}
 	}
 	for _, more := range []string{
-		"gateway: x", "instanceID: -1", "instanceIDURL: ''", "gatewayCA: x", "stateDirectory: state", "instanceID: " + registration,
+		"gateway: x", "instanceID: -1", "instanceIDURL: ''", "gatewayCA: x", "stateDirectory: state",
+		"instanceID: " + registration,
 	} {
 		if _, err := ParseConfig([]byte(good + more)); err == nil || strings.Contains(err.Error(), registration[30:]) {
 			t.Errorf("%s: %v", more, err)
