@@ -208,7 +208,7 @@ func TestANewerConfigOvertakesOneThatIsTried(t *testing.T) {
 	w.edit(4, `{"n":4}`)
 	w.untilTold("it does not work in time", time.Second, func(m *agenttest.Memory) bool {
 		r := last(m).Result
-		return r.Version == 4 && !r.Applied && strings.HasPrefix(r.Message, "it does not work after 2m0s: it says 503")
+		return r.Version == 4 && !r.Applied && strings.HasPrefix(r.Message, "it does not work after 10m0s: it says 503")
 	})
 	w.until("the good one runs", time.Second, func() bool { s := w.said(); return s[len(s)-1] == started(3) })
 	w.Look(func(m *agenttest.Memory) {

@@ -65,7 +65,7 @@ func newWorld(t *testing.T) *world {
 		InstanceID: instance, StateDirectory: filepath.Join(dir, "state"),
 		Runtime: agent.Runtime{
 			Command: "/bin/sh", Args: []string{"-c", standIn}, Environment: map[string]string{"log": w.out},
-			Directory: filepath.Join(dir, "runtime"), HealthyAfterSeconds: 100, StartSeconds: 120, RestartSeconds: 60,
+			Directory: filepath.Join(dir, "runtime"), HealthyAfterSeconds: 100, StartSeconds: 600, RestartSeconds: 60,
 			StopSeconds: 20, Reload: supervisor.Restart,
 		},
 	}

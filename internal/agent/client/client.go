@@ -92,7 +92,7 @@ func (c *Client) do(ctx context.Context, request call, into any) (status int, er
 			return 0, fmt.Errorf("writing a request: %w", err)
 		}
 	}
-	failures := []error{ErrUnreached}
+	var failures []error
 	for _, e := range c.ladder() {
 		status, err := c.ask(ctx, e, request, body, into)
 		if !errors.Is(err, ErrUnreached) {
@@ -103,6 +103,9 @@ func (c *Client) do(ctx context.Context, request call, into any) (status int, er
 		if ctx.Err() != nil {
 			break
 		}
+	}
+	if len(failures) == 0 {
+		return 0, ErrUnreached
 	}
 	return 0, errors.Join(failures...)
 }

@@ -22,6 +22,8 @@ const (
 	// idleTimeout keeps a connection from one heartbeat to the next, which are at most 5 min apart: a handshake costs
 	// the gateway a hundred times what a heartbeat does.
 	idleTimeout = 6 * time.Minute
+	// sessions is how many gateways are remembered.
+	sessions = 8
 )
 
 // endpoint is one gateway.
@@ -65,7 +67,8 @@ func parseURL(text string) (*url.URL, error) {
 }
 
 func newHTTPClient(ca string) (*http.Client, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	// A connection that is made again is resumed: a gateway that was down has thousands of those to make at once.
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(sessions)}
 	if ca != "" {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM([]byte(ca)) {
