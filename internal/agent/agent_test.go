@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cedros-io/open-spawn/internal/agent/agenttest"
+	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
 	"github.com/cedros-io/open-spawn/internal/protocol"
 	"github.com/cedros-io/open-spawn/internal/token"
 )
@@ -367,4 +368,36 @@ func TestGatewaysMove(t *testing.T) {
 	w.untilApplied(3)
 	w.edit(4, `{"n":4}`)
 	w.untilApplied(4)
+}
+
+func TestAGatewayThatCannotTellStopsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.untilApplied(1)
+	since := w.clock.Now()
+	w.Change(func(m *agenttest.Memory) {
+		m.Refuse = &protocol.Problem{Status: 503, Code: protocol.CodeUnavailable}
+	})
+	w.until("an hour passes", 20*time.Second, func() bool { return w.clock.Since(since) > time.Hour })
+	w.Change(func(m *agenttest.Memory) { m.Refuse, m.Beats = nil, nil })
+	w.untilApplied(1)
+	if said := w.said(); len(said) != 1 || w.stops() != 0 {
+		t.Errorf("the runtime says %q, and was stopped %d times", said, w.stops())
+	}
+}
+
+func TestAReloadIsASignalUnlessASecretHasChanged(t *testing.T) {
+	w := newWorld(t)
+	w.config.Runtime.Reload = supervisor.Signal
+	w.config.Runtime.Args[1] = `trap 'echo told >> $log' HUP; ` + standIn
+	w.start()
+	w.untilApplied(1)
+	w.edit(2, `{"n":2}`)
+	w.untilApplied(2)
+	w.untilSays(2, "told")
+	w.Change(func(m *agenttest.Memory) {
+		m.Version, m.Content, m.Secrets = 3, `{"n":3}`, map[string]string{"KEY": canary + "-2"}
+	})
+	w.untilApplied(3)
+	w.untilSays(3, started(3)+"-2")
 }
