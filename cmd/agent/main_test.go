@@ -50,7 +50,7 @@ func given(t *testing.T) *process {
 	}
 	memory := &agenttest.Memory{
 		Machine: machine, Token: token.NewRegistration([]byte("key"), machine), Instance: 7, Run: true,
-		Version: 1, Content: `{"n":1}`, Secrets: map[string]string{"KEY": canary},
+		Version: 1, Content: `{"n":1}`, Secrets: map[string]string{"credential/KEY": canary},
 	}
 	memory.Orders.NextHeartbeatSeconds = 1
 	var err error

@@ -112,13 +112,12 @@ func (a *agent) run(ctx context.Context) error {
 		return startingErr(ctx, err)
 	}
 	a.Log = a.Log.With("instanceID", a.instance)
-	first, err := a.register(ctx)
-	if err != nil {
+	if err := a.register(ctx); err != nil {
 		return startingErr(ctx, err)
 	}
 	var all sync.WaitGroup
 	for _, loop := range []func(context.Context){
-		func(ctx context.Context) { a.beat(ctx, first) }, a.watch, a.apply.run, a.rotate, a.watchSupervisor, a.watchContact,
+		a.beat, a.watch, a.apply.run, a.rotate, a.watchSupervisor, a.watchContact,
 	} {
 		all.Go(func() { loop(ctx) })
 	}

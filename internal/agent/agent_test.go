@@ -270,7 +270,7 @@ func TestLostContact(t *testing.T) {
 		stops   bool
 		step    time.Duration
 	}{
-		{`{"n":2,"onLostContact":"Stop","heartbeat":{"graceSeconds":60}}`, true, time.Second},
+		{`{"n":2,"onLostContact":"Stop","graceSeconds":60}`, true, time.Second},
 		{`{"n":2,"onLostContact":"Stop"}`, true, time.Second},
 		{`{"n":2,"onLostContact":"KeepRunning"}`, false, 20 * time.Second},
 		{`{"n":2}`, false, 20 * time.Second},
@@ -396,7 +396,7 @@ func TestAReloadIsASignalUnlessASecretHasChanged(t *testing.T) {
 	w.untilApplied(2)
 	w.untilSays(2, "told")
 	w.Change(func(m *agenttest.Memory) {
-		m.Version, m.Content, m.Secrets = 3, `{"n":3}`, map[string]string{"KEY": canary + "-2"}
+		m.Version, m.Content, m.Secrets = 3, `{"n":3}`, map[string]string{"credential/KEY": canary + "-2"}
 	})
 	w.untilApplied(3)
 	w.untilSays(3, started(3)+"-2")

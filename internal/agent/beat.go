@@ -25,11 +25,8 @@ const (
 )
 
 // beat says how the machine is, as often as it is told to and whenever that has changed.
-func (a *agent) beat(ctx context.Context, first time.Duration) {
+func (a *agent) beat(ctx context.Context) {
 	backoff := client.Backoff{Random: a.Random}
-	if first > 0 && !a.wait(ctx, a.jitter(first), nil) {
-		return
-	}
 	for ctx.Err() == nil {
 		pause, err := a.beatOnce(ctx)
 		if err == nil {
@@ -76,7 +73,7 @@ func (a *agent) registerAgain(ctx context.Context) {
 	if a.config.RegistrationToken == "" {
 		return
 	}
-	if _, err := a.registerOnce(ctx); err != nil {
+	if err := a.registerOnce(ctx); err != nil {
 		a.Log.Error("no gateway knows this machine, and it cannot register again", "error", err)
 	}
 }

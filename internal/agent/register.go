@@ -25,20 +25,20 @@ var refusals = map[protocol.Code]string{
 	protocol.CodeBadRequest:   "the gateway does not understand how this agent registers",
 }
 
-// register trades the token for our credential, unless that was done, and says when to beat first. It gives up only
-// with ctx: a registration can be reopened.
-func (a *agent) register(ctx context.Context) (time.Duration, error) {
+// register trades the token for our credential, unless that was done. It gives up only with ctx: a registration can be
+// reopened.
+func (a *agent) register(ctx context.Context) error {
 	if id, _ := a.keys.get(); id.Registered {
-		return 0, nil
+		return nil
 	}
 	if a.config.RegistrationToken == "" {
-		return 0, errNoToken
+		return errNoToken
 	}
 	backoff := client.Backoff{Random: a.Random}
 	for {
-		registered, err := a.registerOnce(ctx)
+		err := a.registerOnce(ctx)
 		if err == nil {
-			return seconds(max(0, registered.HeartbeatSeconds)), nil
+			return nil
 		}
 		pause := backoff.Next(err)
 		if _, refused := refusals[client.CodeOf(err)]; refused {
@@ -47,7 +47,7 @@ func (a *agent) register(ctx context.Context) (time.Duration, error) {
 		}
 		a.logRefusal(err, pause)
 		if !a.wait(ctx, pause, nil) {
-			return 0, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }
@@ -61,24 +61,24 @@ func (a *agent) logRefusal(err error, pause time.Duration) {
 }
 
 // registerOnce asks with the one credential that we have: an answer that was lost is given again.
-func (a *agent) registerOnce(ctx context.Context) (protocol.Registered, error) {
+func (a *agent) registerOnce(ctx context.Context) error {
 	registration, err := token.Parse(token.Registration, a.config.RegistrationToken)
 	if err != nil {
-		return protocol.Registered{}, errNoToken
+		return errNoToken
 	}
 	id, _ := a.keys.get()
-	registered, err := a.client.Register(ctx, registration, protocol.Registration{
+	_, err = a.client.Register(ctx, registration, protocol.Registration{
 		InstanceID: a.instance, CredentialSHA256: id.Credential.Hash().String(), SealKey: id.SealKey.Public().String(),
 		AgentVersion: version.Version(),
 	})
 	if err != nil {
-		return registered, err
+		return err
 	}
 	a.Log.Info("the machine has registered")
 	if err := a.keys.change(func(id *state.Identity) { id.Registered = true }); err != nil {
 		a.Log.Error("the registration cannot be remembered, and is made again in the next life", "error", err)
 	}
-	return registered, nil
+	return nil
 }
 
 // spread is a time from half of one to the whole of it.

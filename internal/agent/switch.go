@@ -44,12 +44,10 @@ type runSwitch struct {
 	lost lostContact
 }
 
-// lostContact is the part of a bot's config that the agent itself obeys, as in the Bot.
+// lostContact is the part of a bot's config that the agent itself obeys.
 type lostContact struct {
-	Action    string `json:"onLostContact"`
-	Heartbeat struct {
-		GraceSeconds int32 `json:"graceSeconds"`
-	} `json:"heartbeat"`
+	Action       string `json:"onLostContact"`
+	GraceSeconds int32  `json:"graceSeconds"`
 }
 
 // ask numbers a question, so that an answer that was overtaken is known as such.
@@ -116,7 +114,7 @@ func (s *runSwitch) untilLost() (time.Duration, bool) {
 	if s.lost.Action != "Stop" || !s.confirmed {
 		return 0, false
 	}
-	grace := seconds(s.lost.Heartbeat.GraceSeconds)
+	grace := seconds(s.lost.GraceSeconds)
 	if grace <= 0 {
 		grace = defaultGrace
 	}

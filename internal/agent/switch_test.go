@@ -67,14 +67,14 @@ func TestWhoeverSaysStopIsObeyedAndOnlyAHeartbeatStarts(t *testing.T) {
 			s.unknown()
 		}},
 		"contact is lost, and a poll is answered": {do: func(s *runSwitch, c *clocktesting.FakePassiveClock) {
-			s.obey([]byte(`{"onLostContact":"Stop","heartbeat":{"graceSeconds":30}}`))
+			s.obey([]byte(`{"onLostContact":"Stop","graceSeconds":30}`))
 			s.beatSays(s.ask(), true)
 			c.SetTime(c.Now().Add(30 * time.Second))
 			s.checkContact()
 			s.configSays(s.ask(), true)
 		}},
 		"contact is lost for less than the grace": {want: true, do: func(s *runSwitch, c *clocktesting.FakePassiveClock) {
-			s.obey([]byte(`{"onLostContact":"Stop","heartbeat":{"graceSeconds":30}}`))
+			s.obey([]byte(`{"onLostContact":"Stop","graceSeconds":30}`))
 			s.beatSays(s.ask(), true)
 			c.SetTime(c.Now().Add(30*time.Second - 1))
 			s.checkContact()

@@ -30,7 +30,10 @@ func (a *agent) watch(ctx context.Context) {
 		if err != nil {
 			pause := failing.Next(err)
 			a.Log.Warn("waiting for a config has failed", "error", err, "againIn", pause)
-			a.wait(ctx, pause, nil)
+			asked := client.RetryAfter(err)
+			if a.wait(ctx, asked, nil) {
+				a.wait(ctx, pause-asked, a.newer)
+			}
 			continue
 		}
 		failing.Reset()

@@ -52,7 +52,7 @@ func newWorld(t *testing.T) *world {
 	dir := t.TempDir()
 	memory := &agenttest.Memory{
 		Machine: machine, Token: token.NewRegistration([]byte("key"), machine), Instance: instance, Run: true,
-		Version: 1, Content: `{"n":1}`, Secrets: map[string]string{"KEY": canary},
+		Version: 1, Content: `{"n":1}`, Secrets: map[string]string{"credential/KEY": canary},
 	}
 	memory.Orders.NextHeartbeatSeconds = 10
 	w := &world{

@@ -50,6 +50,15 @@ func CodeOf(err error) protocol.Code {
 	return ""
 }
 
+// RetryAfter is for how long a gateway asks not to be asked; 0 when it does not say.
+func RetryAfter(err error) time.Duration {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return refusal.RetryAfter
+	}
+	return 0
+}
+
 // unreached marks an error as none that a gateway has told us of.
 func unreached(err error) error { return fmt.Errorf("%w: %w", ErrUnreached, err) }
 

@@ -3,10 +3,7 @@
 
 package client
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 const (
 	firstBackoff = time.Second
@@ -28,11 +25,7 @@ type Backoff struct {
 func (b *Backoff) Next(err error) time.Duration {
 	bound := min(firstBackoff<<min(b.failures, 10), LongestBackoff)
 	b.failures++
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
-		return refusal.RetryAfter + b.upTo(bound)
-	}
-	return b.upTo(bound)
+	return RetryAfter(err) + b.upTo(bound)
 }
 
 // Reset says that there was no failure.

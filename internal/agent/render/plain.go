@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
 )
@@ -33,16 +34,31 @@ var _ Renderer = Plain{}
 
 // Render implements Renderer.
 func (Plain) Render(content json.RawMessage, secrets map[string]string) ([]File, error) {
-	for name := range secrets {
-		if reserved.MatchString(name) {
-			return nil, fmt.Errorf("%s belongs to the runtime and can be no secret", name)
+	variables := map[string]string{}
+	for name, value := range secrets {
+		variable := variableOf(name)
+		if reserved.MatchString(variable) {
+			return nil, fmt.Errorf("%s belongs to the runtime and can be no secret", variable)
 		}
+		if _, taken := variables[variable]; taken {
+			return nil, fmt.Errorf("two secrets would be the variable %s", variable)
+		}
+		variables[variable] = value
 	}
-	env, err := supervisor.FormatEnv(secrets)
+	env, err := supervisor.FormatEnv(variables)
 	if err != nil {
 		return nil, fmt.Errorf("writing the secrets: %w", err)
 	}
 	return []File{{Name: EnvFile, Content: env, AtStart: true}, {Name: ConfigFile, Content: content}}, nil
+}
+
+// variableOf is the environment variable of a secret: a credential names its own, and others bear the name under which
+// the config knows them.
+func variableOf(secret string) string {
+	if variable, is := strings.CutPrefix(secret, "credential/"); is {
+		return variable
+	}
+	return "BOT_SECRET_" + strings.ToUpper(strings.ReplaceAll(secret, "/", "_"))
 }
 
 // Validate implements Renderer.

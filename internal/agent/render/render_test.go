@@ -35,16 +35,18 @@ func place(t *testing.T, directory, content string, secrets map[string]string) (
 
 func TestFilesAreSwapped(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "runtime")
-	if !place(t, directory, `{"a":1}`, map[string]string{"KEY": "one"}) {
+	if !place(t, directory, `{"a":1}`, map[string]string{"credential/KEY": "one", "channel/Telegram/app": "x"}) {
 		t.Error("the first secrets need no start")
 	}
-	if place(t, directory, `{"a":2}`, map[string]string{"KEY": "one"}) {
+	if place(t, directory, `{"a":2}`, map[string]string{"credential/KEY": "one", "channel/Telegram/app": "x"}) {
 		t.Error("the same secrets need a start")
 	}
-	if !place(t, directory, `{"a":2}`, map[string]string{"KEY": "two"}) {
+	if !place(t, directory, `{"a":2}`, map[string]string{"credential/KEY": "two", "channel/Telegram/app": "x"}) {
 		t.Error("other secrets need no start")
 	}
-	for name, want := range map[string]string{render.ConfigFile: `{"a":2}`, render.EnvFile: "KEY=\"two\"\n"} {
+	for name, want := range map[string]string{
+		render.ConfigFile: `{"a":2}`, render.EnvFile: "BOT_SECRET_CHANNEL_TELEGRAM_APP=\"x\"\nKEY=\"two\"\n",
+	} {
 		content, err := os.ReadFile(filepath.Join(directory, name))
 		if err != nil || string(content) != want {
 			t.Errorf("%s is %q (%v), want %q", name, content, err, want)
@@ -82,9 +84,16 @@ func TestWhatIsNotPutInPlaceChangesNothing(t *testing.T) {
 	}
 }
 
+func TestTwoSecretsAreTwoVariables(t *testing.T) {
+	secrets := map[string]string{"llm": "a", "credential/BOT_SECRET_LLM": "b"}
+	if _, err := (render.Plain{}).Render([]byte(`{}`), secrets); err == nil {
+		t.Error("one hides the other")
+	}
+}
+
 func TestASecretCannotChangeWhatRuns(t *testing.T) {
 	for _, name := range []string{"LD_PRELOAD", "PATH", "NODE_OPTIONS", "OPENCLAW_STATE_DIR", "a", "A=B", ""} {
-		_, err := render.Plain{}.Render([]byte(`{}`), map[string]string{name: "hidden"})
+		_, err := render.Plain{}.Render([]byte(`{}`), map[string]string{"credential/" + name: "hidden"})
 		if err == nil || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%q: %v", name, err)
 		}
