@@ -51,7 +51,7 @@ type Registration struct {
 type Registered struct {
 	// Machine is the name of the machine.
 	Machine string `json:"machine"`
-	// HeartbeatSeconds is when to beat first.
+	// HeartbeatSeconds is the time between heartbeats. The first follows at once: nothing runs before it.
 	HeartbeatSeconds int32 `json:"heartbeatSeconds"`
 }
 

@@ -1,0 +1,154 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/cedros-io/open-spawn/internal/agent/client"
+	"github.com/cedros-io/open-spawn/internal/agent/facts"
+	"github.com/cedros-io/open-spawn/internal/agent/render"
+	"github.com/cedros-io/open-spawn/internal/agent/state"
+	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
+)
+
+// Deps are what the agent stands on.
+type Deps struct {
+	// Clock tells the time.
+	Clock clock.Clock
+	// Random is a number from 0 to 1, of which agents must not have the same.
+	Random func() float64
+	// Log is for people. No secret gets into it.
+	Log *slog.Logger
+	// Renderer makes the runtime's files.
+	Renderer render.Renderer
+	// Output is where what the runtime prints goes.
+	Output io.Writer
+}
+
+// agent is what the loops share.
+type agent struct {
+	Deps
+
+	config   Config
+	client   *client.Client
+	dir      *state.Dir
+	keys     *keyring
+	routes   *routes
+	sup      supervisor.Supervisor
+	on       *runSwitch
+	apply    *applier
+	instance int64
+	boot     string
+	// news tells the heartbeats that something has changed, and newer the watch that there is another config.
+	news, newer chan struct{}
+	// contact tells who watches it that the rules are others.
+	contact chan struct{}
+}
+
+// Run is the agent, until ctx is done. The runtime is gone when it returns.
+func Run(ctx context.Context, config Config, deps Deps) error {
+	dir, err := state.Open(config.StateDirectory)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	r := config.Runtime
+	child := supervisor.New(supervisor.Spec{
+		Command: r.Command, Args: r.Args, Env: r.environment(), EnvFile: envFile(r), Dir: r.Directory,
+		HealthURL: r.HealthURL, HealthyAfter: seconds(r.HealthyAfterSeconds), Rest: seconds(r.RestartSeconds),
+		Grace: seconds(r.StopSeconds), Owner: dir.Path(), Output: deps.Output,
+	}, deps.Clock, deps.Log)
+	a, err := newAgent(config, deps, dir, child)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	all.Go(func() { child.Run(ctx) })
+	return a.run(ctx)
+}
+
+// newAgent knows who it is, and has called nobody.
+func newAgent(config Config, deps Deps, dir *state.Dir, sup supervisor.Supervisor) (*agent, error) {
+	deps.Log = deps.Log.With("machine", config.Machine)
+	a := &agent{
+		Deps: deps, config: config, dir: dir, sup: sup, client: client.New(deps.Clock),
+		news: make(chan struct{}, 1), newer: make(chan struct{}, 1), contact: make(chan struct{}, 1),
+	}
+	var err error
+	if a.boot, err = facts.BootID(facts.Proc); err != nil {
+		return nil, err
+	}
+	if a.routes, err = newRoutes(dir, a.client, deps.Log, config.route()); err != nil {
+		return nil, err
+	}
+	if a.keys, err = newKeyring(dir, config.Machine, deps.Log, deps.Clock.Now); err != nil {
+		return nil, err
+	}
+	a.on = &runSwitch{clock: deps.Clock, log: deps.Log, sup: sup, reachedAt: deps.Clock.Now()}
+	if a.apply, err = newApplier(a); err != nil {
+		return nil, err
+	}
+	a.on.turned = func() { a.apply.rouse(); tell(a.contact) }
+	return a, nil
+}
+
+// run registers the machine if need be, and then does all the rest at once.
+func (a *agent) run(ctx context.Context) error {
+	var err error
+	if a.instance, err = a.findInstance(ctx); err != nil {
+		return startingErr(ctx, err)
+	}
+	a.Log = a.Log.With("instanceID", a.instance)
+	if err := a.register(ctx); err != nil {
+		return startingErr(ctx, err)
+	}
+	var all sync.WaitGroup
+	for _, loop := range []func(context.Context){
+		a.beat, a.watch, a.apply.run, a.rotate, a.watchSupervisor, a.watchContact,
+	} {
+		all.Go(func() { loop(ctx) })
+	}
+	all.Wait()
+	return nil
+}
+
+// startingErr is nil for what only came of ctx being done.
+func startingErr(ctx context.Context, err error) error {
+	if errors.Is(err, context.Cause(ctx)) {
+		return nil
+	}
+	return fmt.Errorf("starting the agent: %w", err)
+}
+
+// wait is false when ctx is done before the time has passed or something has woken it.
+func (a *agent) wait(ctx context.Context, d time.Duration, woken <-chan struct{}) bool {
+	timer := a.Clock.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C():
+	case <-woken:
+	}
+	return ctx.Err() == nil
+}
+
+// tell wakes whoever waits, now or next.
+func tell(woken chan<- struct{}) {
+	select {
+	case woken <- struct{}{}:
+	default: // it is told already
+	}
+}

@@ -1,0 +1,95 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/cedros-io/open-spawn/internal/agent/render"
+	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
+	"github.com/cedros-io/open-spawn/internal/protocol"
+)
+
+var errSecrets = errors.New("the secrets of the config are no object of strings")
+
+// passingError is one that says nothing of the config: the disk may be full.
+type passingError struct{ error }
+
+// Unwrap is what happened.
+func (e *passingError) Unwrap() error { return e.error }
+
+// envFile is where the supervisor finds what the renderer has written.
+func envFile(r Runtime) string { return filepath.Join(r.Directory, render.EnvFile) }
+
+// place has the runtime run with a config: its files are made, validated while the old ones are still there, and put in
+// place. It returns the number under which the supervisor says how that goes.
+func (p *applier) place(ctx context.Context, c *protocol.Config) (int64, error) {
+	staged, err := p.stage(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	defer staged.Drop()
+	if p.lastGood != c {
+		if err := p.dir.SaveConfig(c); err != nil {
+			return 0, &passingError{err}
+		}
+	}
+	starting := p.placed == 0
+	p.placed = c.Version // as a whole or in part
+	restart, err := staged.Swap()
+	if err != nil {
+		p.placed = 0
+		return 0, &passingError{err}
+	}
+	p.on.obey(c.Content)
+	how := p.config.Runtime.Reload
+	if restart || starting {
+		how = supervisor.Restart
+	}
+	number := p.sup.Renew(how)
+	p.start = p.on.start()
+	return number, nil
+}
+
+// stage makes the files and validates them.
+func (p *applier) stage(ctx context.Context, c *protocol.Config) (*render.Staged, error) {
+	secrets, err := p.open(c)
+	if err != nil {
+		return nil, err
+	}
+	files, err := p.Renderer.Render(c.Content, secrets)
+	if err != nil {
+		return nil, fmt.Errorf("rendering: %w", err)
+	}
+	staged, err := render.Stage(p.config.Runtime.Directory, files)
+	if err != nil {
+		return nil, &passingError{err}
+	}
+	if err := p.Renderer.Validate(ctx, staged.Directory()); err != nil {
+		staged.Drop()
+		return nil, fmt.Errorf("validating: %w", err)
+	}
+	return staged, nil
+}
+
+// open opens the secrets. There are none until a machine has registered, and a config may name none.
+func (p *applier) open(c *protocol.Config) (map[string]string, error) {
+	if len(c.Sealed) == 0 {
+		return nil, nil
+	}
+	id, _ := p.keys.get()
+	plain, err := id.SealKey.Open(protocol.SealContext(id.Machine, c.Version), c.Sealed)
+	if err != nil {
+		return nil, fmt.Errorf("opening the secrets: %w", err)
+	}
+	var secrets map[string]string
+	if json.Unmarshal(plain, &secrets) != nil {
+		return nil, errSecrets // what json says of it could quote a secret
+	}
+	return secrets, nil
+}

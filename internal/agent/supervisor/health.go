@@ -1,0 +1,95 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+const (
+	probeTimeout = 3 * time.Second
+	// A program that starts is looked at often, because others wait for it, and one that works is not.
+	probeStarting = time.Second
+	probeWorking  = 10 * time.Second
+	// tolerated is how many probes in a row may fail before a program that worked is said not to.
+	tolerated = 2
+)
+
+// watchHealth says in the Status whether the program works, until it is stopped. It says nothing any more after the
+// next Renewal.
+func (c *Child) watchHealth(ctx context.Context, renewal int64) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if c.spec.HealthURL == "" {
+			if c.wait(ctx, c.spec.HealthyAfter) {
+				c.judge(ctx, renewal, nil)
+			}
+			return
+		}
+		c.probeAgainAndAgain(ctx, renewal)
+	}()
+	return func() { cancel(); <-done }
+}
+
+func (c *Child) probeAgainAndAgain(ctx context.Context, renewal int64) {
+	pause, failed := probeStarting, 0
+	for c.wait(ctx, pause) {
+		err := c.probe(ctx)
+		switch {
+		case err == nil:
+			pause, failed = probeWorking, 0
+		case pause == probeWorking && failed < tolerated:
+			failed++
+			continue
+		default:
+			pause = probeStarting
+		}
+		c.judge(ctx, renewal, err)
+	}
+}
+
+func (c *Child) judge(ctx context.Context, renewal int64, err error) {
+	c.update(func(s *Status) {
+		switch {
+		case ctx.Err() != nil || s.Renewal != renewal || !s.Running: // it is another process that we have asked
+		case err != nil:
+			s.Healthy, s.Message = false, err.Error()
+		default:
+			s.Healthy, s.Message = true, ""
+		}
+	})
+}
+
+func (c *Child) probe(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.spec.HealthURL, nil)
+	if err != nil {
+		return fmt.Errorf("asking how it is: %w", err)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return fmt.Errorf("asking how it is: %w", err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("it says %s when asked how it is", response.Status)
+	}
+	return nil
+}
+
+// wait is false when ctx is done before the time has passed.
+func (c *Child) wait(ctx context.Context, d time.Duration) bool {
+	timer := c.clock.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C():
+		return true
+	}
+}

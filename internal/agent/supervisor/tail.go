@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package supervisor
+
+import (
+	"io"
+	"slices"
+	"strings"
+	"sync"
+)
+
+const (
+	// kept is how much of what a program says last is kept.
+	kept = 4 << 10
+	// told is how much of that is told to others.
+	told = 512
+	// shortSecret is a value too short to be hidden: hiding it would hide half of all there is to say.
+	shortSecret = 4
+)
+
+// tail is what a program has said last.
+type tail struct {
+	done    chan struct{}
+	secrets []string
+
+	mu   sync.Mutex
+	said []byte
+}
+
+// newTail listens until the other end of the pipe is closed, and passes all on.
+func newTail(from io.Reader, to io.Writer, secrets []string) *tail {
+	t := &tail{done: make(chan struct{}), secrets: slices.Clone(secrets)}
+	// The longest first: one secret may be a part of another.
+	slices.SortFunc(t.secrets, func(a, b string) int { return len(b) - len(a) })
+	go func() {
+		defer close(t.done)
+		_, _ = io.Copy(io.MultiWriter(to, t), from)
+	}()
+	return t
+}
+
+// Write implements io.Writer.
+func (t *tail) Write(said []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.said = append(t.said, said...)
+	if more := len(t.said) - kept; more > 0 {
+		t.said = slices.Delete(t.said, 0, more)
+	}
+	return len(said), nil
+}
+
+// String is the end of what it said, in one line and without any secret of its environment.
+func (t *tail) String() string {
+	t.mu.Lock()
+	said := string(t.said)
+	t.mu.Unlock()
+	if len(said) == kept { // half a secret is not found: what is left of a first line goes
+		_, said, _ = strings.Cut(said, "\n")
+	}
+	for _, secret := range t.secrets {
+		if len(secret) > shortSecret {
+			said = strings.ReplaceAll(said, secret, "…")
+		}
+	}
+	said = strings.Join(strings.Fields(said), " ")
+	if more := len(said) - told; more > 0 {
+		said = "…" + strings.ToValidUTF8(said[more:], "")
+	}
+	return said
+}
