@@ -55,7 +55,7 @@ type Options struct {
 	Orphans orphan.Settings
 }
 
-// The second and the third are the webhooks' too: they read both live, by name.
+// The webhooks too read Secrets and Accounts live, by name.
 //
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get

@@ -20,8 +20,7 @@ const (
 	// AccountLimitReachedReason: the Account has no slot left for this Bot; it takes the next one that is free, the oldest
 	// Bot first. (Stalled)
 	AccountLimitReachedReason = "AccountLimitReached"
-	// AccountNotReadyReason: the Account is new, or its status was lost, and the Bots that were there before get their
-	// slots first. (Reconciling)
+	// AccountNotReadyReason: there is a slot, and Bots that have a machine, or are older, get theirs first. (Reconciling)
 	AccountNotReadyReason = "AccountNotReady"
 	// NamespaceNotAllowedReason: the Account does not list the Bot's namespace. (Stalled)
 	NamespaceNotAllowedReason = "NamespaceNotAllowed"

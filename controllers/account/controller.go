@@ -10,7 +10,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
@@ -37,9 +36,6 @@ import (
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=droplets,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// namedInMessage is how many Bots a message names before it counts the rest.
-const namedInMessage = 5
-
 // Options are the collaborators of a Controller. All are required but Namespaces.
 type Options struct {
 	// Client reads from the cache and writes.
@@ -60,19 +56,22 @@ type Options struct {
 
 // Controller reconciles Accounts. It is a Prometheus collector that whoever made it registers.
 type Controller struct {
-	client   client.Client
-	live     live
-	clock    clock.PassiveClock
-	recorder events.EventRecorder
-	sweeper  *sweeper
-	costs    costs
-	tallies  tallies
+	client    client.Client
+	live      live
+	inventory Fleet
+	fleet     string
+	clock     clock.PassiveClock
+	recorder  events.EventRecorder
+	sweeper   *sweeper
+	costs     costs
+	tallies   tallies
 }
 
 // NewController builds a Controller.
 func NewController(o Options) *Controller {
 	return &Controller{
-		client: o.Client, live: live{o.Live, o.Namespaces}, clock: o.Clock, recorder: o.Recorder, sweeper: newSweeper(o),
+		client: o.Client, live: live{o.Live, o.Namespaces}, inventory: o.Inventory, fleet: o.Fleet, clock: o.Clock,
+		recorder: o.Recorder, sweeper: newSweeper(o),
 	}
 }
 
@@ -118,7 +117,7 @@ func (c *Controller) reconcile(ctx context.Context, account *spawnv1.Account, co
 	draft := status.NewDraft(c.client, account)
 	account.Status.HourlyCostMicroUSD = &cost
 	c.judge(account, bots.Items)
-	out.Add(reconcile.Result{}, c.initialize(ctx, account, bots.Items))
+	out.Add(c.initialize(ctx, account, bots.Items))
 	err := draft.Save(ctx)
 	if err == nil {
 		status.Announce(c.recorder, before, account)
@@ -136,7 +135,7 @@ func (c *Controller) judge(account *spawnv1.Account, bots []spawnv1.Bot) {
 	status.Set(account, now, withinLimitCondition(account, bots))
 	if !account.DeletionTimestamp.IsZero() {
 		status.NotReady(account, now, spawnv1.BotsRemainReason,
-			"waiting for its Bots to be deleted: "+strings.Join(namesOf(bots), ", "))
+			"waiting for its Bots to be deleted: "+slots.List(namesOf(bots)))
 		return
 	}
 	status.Summarize(account, now)
@@ -148,14 +147,6 @@ func namesOf(bots []spawnv1.Bot) []string {
 		names = append(names, slots.KeyOf(&bots[i]))
 	}
 	slices.Sort(names)
-	return some(names)
-}
-
-// some are the first names, and how many there are besides.
-func some(names []string) []string {
-	if more := len(names) - namedInMessage; more > 0 {
-		return append(slices.Clone(names[:namedInMessage]), fmt.Sprintf("and %d more", more))
-	}
 	return names
 }
 

@@ -82,6 +82,14 @@ func (o *office) at(d time.Duration) time.Duration {
 	return o.look()
 }
 
+// lookAfterPass looks when there is a pass over the fleet that began after all that was done.
+func (o *office) lookAfterPass() {
+	o.t.Helper()
+	o.Step(time.Second)
+	o.Pass()
+	o.look()
+}
+
 func (o *office) must(err error) {
 	o.t.Helper()
 	if err != nil {

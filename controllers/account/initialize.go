@@ -5,30 +5,42 @@ package account
 
 import (
 	"context"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/slots"
 )
 
 // initialize says in the Account's status that the Bots which were there before it, or before its status was lost, have
 // their slots: from then on slots are reserved for new ones. The cache decides only that it is not so yet: a Bot that
-// it has not seen may own a machine.
-func (c *Controller) initialize(ctx context.Context, account *spawnv1.Account, cached []spawnv1.Bot) error {
+// it has not seen may own a machine. So may one that has nothing to show for it after a restore: DigitalOcean knows.
+func (c *Controller) initialize(
+	ctx context.Context, account *spawnv1.Account, cached []spawnv1.Bot,
+) (reconcile.Result, error) {
 	if slots.IsInitialized(account) || !isSettled(account, slots.Queue(account, cached, nil)) {
-		return nil
+		return reconcile.Result{}, nil
 	}
 	bots, err := c.live.bots(ctx, account.Name)
 	if err != nil {
-		return err
+		return reconcile.Result{}, err
 	}
-	droplets, err := c.dropletsBeside(ctx, account, bots)
-	if err != nil {
-		return err
+	bots = slices.DeleteFunc(bots, func(bot spawnv1.Bot) bool { return slots.Holds(account, &bot) })
+	if len(bots) > 0 {
+		pass, ok := passAfter(c.inventory, slots.LastTaken(account))
+		if !ok {
+			return reconcile.Result{RequeueAfter: passAgain}, nil
+		}
+		owners, err := c.owners(ctx, bots, pass)
+		if err != nil || !isSettled(account, slots.Queue(account, bots, owners)) {
+			return reconcile.Result{}, err
+		}
 	}
-	if isSettled(account, slots.Queue(account, bots, droplets)) {
-		account.Status.InitializedFor = string(account.UID)
-	}
-	return nil
+	account.Status.InitializedFor = string(account.UID)
+	return reconcile.Result{}, nil
 }
 
 // isSettled tells whether nobody is left who gets a slot before a new Bot may: none wants one, or there is none left
@@ -37,22 +49,26 @@ func isSettled(account *spawnv1.Account, queue []slots.Claimant) bool {
 	return len(queue) == 0 || slots.IsFull(account) && !queue[0].OwnsMachine
 }
 
-// dropletsBeside are those in the namespaces of the Bots that have no slot.
-func (c *Controller) dropletsBeside(
-	ctx context.Context, account *spawnv1.Account, bots []spawnv1.Bot,
-) ([]spawnv1.Droplet, error) {
-	var all []spawnv1.Droplet
+// owners are those of some Bots of which there is a Droplet, or an instance in a pass.
+func (c *Controller) owners(ctx context.Context, bots []spawnv1.Bot, pass inventory.Pass) (slots.Owners, error) {
+	var droplets []spawnv1.Droplet
 	listed := map[string]bool{}
 	for i := range bots {
 		namespace := bots[i].Namespace
-		if listed[namespace] || slots.Holds(account, &bots[i]) {
+		if listed[namespace] {
 			continue
 		}
-		droplets, err := c.live.droplets(ctx, namespace)
+		some, err := c.live.droplets(ctx, namespace)
 		if err != nil {
 			return nil, err
 		}
-		all, listed[namespace] = append(all, droplets...), true
+		droplets, listed[namespace] = append(droplets, some...), true
 	}
-	return all, nil
+	owners := slots.OwnersOf(droplets)
+	for i := range bots {
+		if key := client.ObjectKeyFromObject(&bots[i]); hasInstance(pass, c.fleet, key) {
+			owners[key] = true
+		}
+	}
+	return owners, nil
 }

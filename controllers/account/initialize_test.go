@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -53,6 +54,8 @@ func TestBotsThatGetNoSlotAreNotWaitedFor(t *testing.T) {
 	o.wantInitialized("owl may have one", false)
 	o.take("owl")
 	o.look()
+	o.wantInitialized("DigitalOcean has not said whether the others have machines", false)
+	o.lookAfterPass()
 	o.wantInitialized("the others may not", true)
 }
 
@@ -62,7 +65,7 @@ func TestCRIT002_AFullAccountIsInitializedUnlessAMachineHasNoSlot(t *testing.T) 
 	scout := o.GivenBot("scout")
 	o.editStatus(scout, func() { scout.Status.DropletName = o.droplet("scout").Name })
 	o.take("hawk")
-	o.look()
+	o.lookAfterPass()
 	o.wantInitialized("scout's machine has no slot", false)
 	o.editStatus(scout, func() { scout.Status.DropletName = "" })
 	o.look()
@@ -70,6 +73,23 @@ func TestCRIT002_AFullAccountIsInitializedUnlessAMachineHasNoSlot(t *testing.T) 
 	o.strip(o.DropletOf("scout"))
 	o.look()
 	o.wantInitialized("scout has no machine, and waits", true)
+}
+
+// After a restore of the manifests alone a machine may be known to DigitalOcean only.
+func TestCRIT002_AFullAccountIsNotInitializedWhileAnInstanceHasNoSlot(t *testing.T) {
+	for name, reason := range map[string]string{
+		"it waits": spawnv1.AccountLimitReachedReason, "it is refused": spawnv1.MachineNotAllowedReason,
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t, 1)
+			o.bots(reason, "scout")
+			o.GivenBot("hawk")
+			o.take("hawk")
+			o.instance("scout")
+			o.lookAfterPass()
+			o.wantInitialized("scout has an instance", false)
+		})
+	}
 }
 
 func TestCRIT002_ADowngradedAccountWhoseStatusWasWipedGivesNoSlotToNewBots(t *testing.T) {
@@ -91,7 +111,7 @@ func TestCRIT002_ADowngradedAccountWhoseStatusWasWipedGivesNoSlotToNewBots(t *te
 	o.wantInitialized("wiped", false)
 	o.wantBots("wiped", 0, 3)
 	o.take("a", "b")
-	o.look()
+	o.lookAfterPass()
 	o.wantInitialized("c owns a machine, and there is no slot for it", false)
 	c := o.Bot("c")
 	o.editStatus(c, func() { c.Status.DropletName = "" })
@@ -192,6 +212,8 @@ func TestAnAccountWhoseBotsCannotBeListedLiveIsNotInitialized(t *testing.T) {
 			o.bots(spawnv1.AccountLimitReachedReason, "scout")
 			o.GivenBot("hawk")
 			o.take("hawk")
+			o.Step(time.Second)
+			o.Pass()
 			o.must(errOf(o.try()))
 			if _, err := o.try(); !errors.Is(err, http.ErrHandlerTimeout) {
 				t.Errorf("error %v", err)
@@ -199,7 +221,7 @@ func TestAnAccountWhoseBotsCannotBeListedLiveIsNotInitialized(t *testing.T) {
 			o.wantInitialized("not listed", false)
 			o.wantBots("the rest is told", 1, 1)
 			broken = false
-			o.look()
+			o.lookAfterPass()
 			o.wantInitialized("listed", true)
 		})
 	}

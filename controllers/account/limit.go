@@ -4,12 +4,6 @@
 package account
 
 import (
-	"cmp"
-	"math"
-	"slices"
-	"strings"
-	"time"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
@@ -48,27 +42,7 @@ func withinLimitCondition(account *spawnv1.Account, bots []spawnv1.Bot) metav1.C
 		return status.False(spawnv1.WithinLimitCondition, spawnv1.OverLimitReason,
 			"%d Bots are admitted and the limit is %d; beyond it, because they are the newest: %s; nothing is destroyed for "+
 				"it, and no new slot is given before there is room",
-			admitted, limit, strings.Join(some(beyond(account, bots)), ", "))
+			admitted, limit, slots.List(slots.Beyond(account, bots)))
 	}
 	return status.True(spawnv1.WithinLimitCondition, spawnv1.WithinLimitReason, "%d of %d", admitted, limit)
-}
-
-// beyond are the newest of the Bots with a slot, as many as are more than the limit, oldest first. A slot whose Bot
-// does not exist any more, and which will be taken away, counts as newer than all.
-func beyond(account *spawnv1.Account, bots []spawnv1.Bot) []string {
-	born := make(map[string]time.Time, len(bots))
-	for i := range bots {
-		if slots.Holds(account, &bots[i]) {
-			born[slots.KeyOf(&bots[i])] = bots[i].CreationTimestamp.Time
-		}
-	}
-	age := func(key string) int64 {
-		if t, exists := born[key]; exists {
-			return t.Unix()
-		}
-		return math.MaxInt64
-	}
-	keys := bound(account)
-	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(cmp.Compare(age(a), age(b)), cmp.Compare(a, b)) })
-	return keys[account.Limit():]
 }

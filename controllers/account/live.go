@@ -6,39 +6,25 @@ package account
 import (
 	"context"
 	"fmt"
-	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/index"
+	"github.com/cedros-io/open-spawn/internal/scope"
 )
 
 // live reads from the API server itself what the manager may read of it: everything, or some namespaces.
 type live struct {
 	reader     client.Reader
-	namespaces []string
-}
-
-// mayRead tells whether the namespace is one that the manager is to know of.
-func (l live) mayRead(namespace string) bool {
-	return len(l.namespaces) == 0 || slices.Contains(l.namespaces, namespace)
-}
-
-// scopes are the namespaces to list, one by one.
-func (l live) scopes() []string {
-	if len(l.namespaces) == 0 {
-		return []string{metav1.NamespaceAll}
-	}
-	return l.namespaces
+	namespaces scope.Namespaces
 }
 
 // bots are all that refer to the account.
 func (l live) bots(ctx context.Context, account string) ([]spawnv1.Bot, error) {
 	var all []spawnv1.Bot
-	for _, namespace := range l.scopes() {
+	for _, namespace := range l.namespaces.Lists() {
 		var bots spawnv1.BotList
 		err := l.reader.List(ctx, &bots, client.InNamespace(namespace), client.MatchingFields{index.BotAccount: account})
 		if err != nil {

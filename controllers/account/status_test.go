@@ -126,8 +126,8 @@ func TestCRIT002_ADowngradeDestroysNothingAndSaysSo(t *testing.T) {
 
 func TestAnAccountOverItsLimitNamesSomeOfTheNewest(t *testing.T) {
 	o := newOffice(t, 100)
-	for n := range 8 {
-		name := fmt.Sprintf("bot%d", n)
+	for n := range 13 {
+		name := fmt.Sprintf("bot%02d", n)
 		o.bots(spawnv1.AdmittedReason, name)
 		o.take(name)
 	}
@@ -135,8 +135,8 @@ func TestAnAccountOverItsLimitNamesSomeOfTheNewest(t *testing.T) {
 	o.Update(account, func() { account.Spec.MaxBots = new(int32) })
 	o.look()
 	c := status.Get(o.Account(), spawnv1.WithinLimitCondition)
-	if c == nil || !strings.Contains(c.Message, o.Namespace+"/bot4, and 3 more;") || strings.Contains(c.Message, "bot5") {
-		t.Errorf("condition %+v, want five of the eight by name", c)
+	if c == nil || !strings.Contains(c.Message, o.Namespace+"/bot09 and 3 more;") || strings.Contains(c.Message, "bot10") {
+		t.Errorf("condition %+v, want ten of the thirteen by name", c)
 	}
 	o.wantInitialized("over the limit", true)
 }
@@ -144,20 +144,20 @@ func TestAnAccountOverItsLimitNamesSomeOfTheNewest(t *testing.T) {
 func TestADeletedAccountNamesSomeOfItsBotsAndCountsTheRest(t *testing.T) {
 	e := testenv.New(t)
 	account := e.GivenAccount(func(a *spawnv1.Account) { a.Spec.DesiredState = spawnv1.AccountSuspended })
-	for n := range 7 {
-		e.GivenBot(fmt.Sprintf("bot%d", n))
+	for n := range 12 {
+		e.GivenBot(fmt.Sprintf("bot%02d", n))
 	}
 	e.Settle()
 	e.Delete(account)
 	e.Settle()
 	e.WantCondition(e.Account(), spawnv1.ReadyCondition, metav1.ConditionFalse, spawnv1.BotsRemainReason,
-		e.Namespace+"/bot0", e.Namespace+"/bot4", "and 2 more")
+		e.Namespace+"/bot00", e.Namespace+"/bot09", "and 2 more")
 	if status.Get(e.Account(), spawnv1.StalledCondition) == nil {
 		t.Errorf("the account does not say that a person must act\n%s", e.Describe())
 	}
 
-	for n := range 7 {
-		e.Delete(e.Bot(fmt.Sprintf("bot%d", n)))
+	for n := range 12 {
+		e.Delete(e.Bot(fmt.Sprintf("bot%02d", n)))
 	}
 	e.Until("the account is gone", func() bool { return !e.Exists(account) })
 }

@@ -18,9 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
-	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/index"
-	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/outcome"
 	"github.com/cedros-io/open-spawn/internal/slots"
 )
@@ -31,19 +29,9 @@ const (
 	sweptAfter = 120 * time.Second
 	// confirmedAfter is when the API server itself is first asked: nearly every Bot is there by then, and costs no call.
 	confirmedAfter = sweptAfter / 2
-	// passAgain is how often it is looked whether there is a pass that was asked for.
-	passAgain = 5 * time.Second
 	// leftAgain is how often it is looked whether what is left of a Bot is gone.
 	leftAgain = time.Minute
 )
-
-// Fleet is what the controller needs of the inventory.
-type Fleet interface {
-	// Latest is the last complete pass over the fleet, false before the first.
-	Latest() (inventory.Pass, bool)
-	// RequestPassAfter asks for a pass that begins after an instant, soon.
-	RequestPassAfter(instant time.Time)
-}
 
 // sweeper takes away slots that no Bot will ever give back: the reservation for one that never came to be, and the slot
 // of one whose finalizer was taken off by hand.
@@ -111,7 +99,8 @@ func (s *sweeper) sight(account *spawnv1.Account, bots []spawnv1.Bot) map[string
 
 // mayJudge is false for a Bot in a namespace that is not ours to read, and for what is no name of a Bot.
 func (s *sweeper) mayJudge(bot types.NamespacedName) bool {
-	return bot.Namespace != "" && bot.Name != "" && !strings.Contains(bot.Name, "/") && s.live.mayRead(bot.Namespace)
+	return bot.Namespace != "" && bot.Name != "" && !strings.Contains(bot.Name, "/") &&
+		s.live.namespaces.Has(bot.Namespace)
 }
 
 func same(a, b spawnv1.Slot) bool { return a.UID == b.UID && a.ReservedAt.Equal(&b.ReservedAt) }
@@ -148,13 +137,11 @@ func (s *sweeper) look(
 func (s *sweeper) machineLeft(
 	ctx context.Context, bot types.NamespacedName, after time.Time,
 ) (wait time.Duration, err error) {
-	pass, ok := s.inventory.Latest()
-	if !ok || !pass.StartedAt.After(after) {
-		s.inventory.RequestPassAfter(after)
+	pass, ok := passAfter(s.inventory, after)
+	switch {
+	case !ok:
 		return passAgain, nil
-	}
-	prefix := identity.Prefix(s.fleet, bot.Namespace, bot.Name)
-	if len(pass.Matching(prefix, identity.SuffixLength)) > 0 {
+	case hasInstance(pass, s.fleet, bot):
 		return leftAgain, nil
 	}
 	droplets, err := s.live.droplets(ctx, bot.Namespace, client.MatchingFields{index.DropletBot: bot.Name})

@@ -27,11 +27,12 @@ type admission struct {
 	live   client.Reader
 	market Market
 	book   slots.Book
+	names  *names
 }
 
-func newAdmission(o Options) *admission {
+func newAdmission(o Options, names *names) *admission {
 	return &admission{
-		client: o.Client, live: o.Live, market: o.Market, book: slots.Book{Client: o.Client, Clock: o.Clock},
+		client: o.Client, live: o.Live, market: o.Market, book: slots.Book{Client: o.Client, Clock: o.Clock}, names: names,
 	}
 }
 
@@ -115,12 +116,11 @@ func (a *admission) judge(ctx context.Context, account *spawnv1.Account, bot *sp
 func (a *admission) judgeNewcomer(ctx context.Context, account *spawnv1.Account, bot *spawnv1.Bot) (verdict, error) {
 	found := policy.Check(account, bot)
 	if isSuspended(account) {
-		var waits verdict
 		var err error
 		if len(found) == 0 {
-			waits, err = a.takeInTurn(ctx, account, bot)
+			_, err = a.takeInTurn(ctx, account, bot)
 		}
-		return against(suspended(account), waits.again), err
+		return against(suspended(account), 0), err // what else it waits for is seen when the Account is Active again
 	}
 	if len(found) > 0 {
 		return refused(found, 0), nil

@@ -10,12 +10,15 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/dosim"
 	"github.com/cedros-io/open-spawn/internal/slots"
+	"github.com/cedros-io/open-spawn/internal/status"
 	"github.com/cedros-io/open-spawn/internal/testenv"
 )
 
@@ -235,6 +238,56 @@ func TestABotWaitsWhileNobodyTellsWhatItsMachineCosts(t *testing.T) {
 	}
 	untilReady(e, "scout")
 	wantSlots(t, e, "scout")
+}
+
+// A Role that forgets Secrets in one of an Account's namespaces.
+func TestABotWhoseSecretsMayNotBeReadStandsInNobodysWay(t *testing.T) {
+	e := testenv.New(t)
+	e.GivenAccount(limited(1))
+	refused := true
+	e.Manager.Before = func(r *http.Request) error {
+		if refused && strings.HasSuffix(r.URL.Path, "/secrets/closed") {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "closed", nil)
+		}
+		return nil
+	}
+	e.GivenBot("older", func(b *spawnv1.Bot) { b.Spec.LLM.APIKeySecretRef.Name = "closed" })
+	e.GivenBot("younger")
+	untilReady(e, "younger")
+	e.WantCondition(e.Bot("older"), spawnv1.AdmittedCondition, metav1.ConditionFalse, spawnv1.AccountLimitReachedReason)
+	e.Delete(e.Bot("younger"))
+	e.Until("older has its turn", func() bool {
+		c := status.Get(e.Bot("older"), spawnv1.AdmittedCondition)
+		return c.Reason == spawnv1.SecretNotAllowedReason
+	})
+	e.WantCondition(e.Bot("older"), spawnv1.AdmittedCondition, metav1.ConditionFalse, spawnv1.SecretNotAllowedReason,
+		`no right to read Secrets in namespace "`+e.Namespace+`"`)
+	refused = false
+	untilReady(e, "older")
+}
+
+// What it costs is not known, so it could be more than the Account allows.
+func TestABotOfASizeThatIsNotListedWaitsUntilItIs(t *testing.T) {
+	e := testenv.New(t)
+	e.GivenAccount(limited(1))
+	e.GivenBot("dreamer", func(b *spawnv1.Bot) { b.Spec.Machine.Size = "s-3vcpu-5gb" })
+	e.GivenBot("scout")
+	untilReady(e, "scout")
+	dreamer := e.Bot("dreamer")
+	if c := status.Get(dreamer, spawnv1.AdmittedCondition); c.Reason == spawnv1.AdmittedReason {
+		t.Errorf("it is admitted: %+v", c)
+	}
+	e.Delete(e.Bot("scout"))
+	e.Until("dreamer has its turn", func() bool {
+		c := status.Get(e.Bot("dreamer"), spawnv1.AdmittedCondition)
+		return c.Reason == spawnv1.MachineNotAllowedReason
+	})
+	e.WantCondition(e.Bot("dreamer"), spawnv1.AdmittedCondition, metav1.ConditionFalse, spawnv1.MachineNotAllowedReason,
+		`DigitalOcean lists no size "s-3vcpu-5gb"`)
+	wantSlots(t, e)
+	dreamer = e.Bot("dreamer")
+	e.Update(dreamer, func() { dreamer.Spec.Machine.Size = "s-1vcpu-2gb" })
+	untilReady(e, "dreamer")
 }
 
 func TestASizeThatIsForbiddenLeavesTheMachineAsItIs(t *testing.T) {

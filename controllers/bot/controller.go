@@ -88,7 +88,7 @@ func NewController(o Options) *Controller {
 	return &Controller{
 		client: o.Client, clock: o.Clock, recorder: o.Recorder, names: names, absence: newAbsence(o),
 		steps: []step{
-			newAdmission(o),
+			newAdmission(o, names),
 			&machine{client: o.Client, live: o.Live, names: names, snapshots: snapshots, redeploy: redeploy},
 			replacement{},
 		},

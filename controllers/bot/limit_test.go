@@ -57,7 +57,7 @@ func TestCRIT002_TenBotsAtALimitOfOneMakeOneInstanceWithoutAnyWebhook(t *testing
 	wantSlots(t, e, name(0))
 	wantInstances(t, e, name(0), 1, 1)
 	for n := 1; n < bots; n++ {
-		wantLimitReached(t, e, name(n), e.AccountName(), "maxBots 1", "allows 1 bot and has 1: bot-0")
+		wantLimitReached(t, e, name(n), e.AccountName(), "maxBots 1", "allows 1 bot and has 1; delete one")
 	}
 
 	// Deleting the holder admits the next oldest, without an edit.
@@ -73,7 +73,7 @@ func TestCRIT002_TenBotsAtALimitOfOneMakeOneInstanceWithoutAnyWebhook(t *testing
 	wantSlots(t, e, name(1))
 	wantInstances(t, e, name(1), 1, 2)
 	for n := 2; n < bots; n++ {
-		wantLimitReached(t, e, name(n), "has 1: bot-1")
+		wantLimitReached(t, e, name(n), "has 1; delete one")
 	}
 }
 
@@ -118,7 +118,7 @@ func TestCRIT002_AfterALossOfTheStatusMachineOwnersComeFirstAndNoneIsDestroyed(t
 	e.Restart()
 	e.Settle()
 	wantSlots(t, e, "owner-1", "owner-2")
-	wantLimitReached(t, e, "early", "allows 2 bots and has 2: owner-1, owner-2")
+	wantLimitReached(t, e, "early", "allows 2 bots and has 2; delete one")
 	third := e.Bot("owner-3")
 	e.WantCondition(third, spawnv1.AdmittedCondition, metav1.ConditionFalse, spawnv1.AccountLimitReachedReason)
 	e.WantCondition(third, spawnv1.DropletReadyCondition, metav1.ConditionTrue, spawnv1.DropletReadyReason)

@@ -70,18 +70,22 @@ func (n *names) find(ctx context.Context, bot *spawnv1.Bot) (string, error) {
 // unclaimedOf is the name of an instance of the Bot that nobody claims, or empty. It is not known, and listed is false,
 // while a pass over the fleet is waited for.
 func (n *names) unclaimedOf(ctx context.Context, bot *spawnv1.Bot) (name string, listed bool, err error) {
-	pass, listed := n.passFor(bot)
+	pass, listed := n.awaitPass(bot)
 	if !listed {
 		return "", false, nil
 	}
-	hits := pass.Matching(identity.Prefix(n.fleet, bot.Namespace, bot.Name), identity.SuffixLength)
-	name, err = n.unclaimed(ctx, bot.Namespace, hits)
+	name, err = n.unclaimed(ctx, bot.Namespace, n.instancesOf(pass, bot))
 	return name, true, err
+}
+
+// instancesOf are the instances that bear a name of the Bot.
+func (n *names) instancesOf(pass inventory.Pass, bot *spawnv1.Bot) []cloud.Instance {
+	return pass.Matching(identity.Prefix(n.fleet, bot.Namespace, bot.Name), identity.SuffixLength)
 }
 
 // instanceNamed is an instance of a name, nil when there is none, or while a pass over the fleet is waited for.
 func (n *names) instanceNamed(bot *spawnv1.Bot, name string) *cloud.Instance {
-	pass, listed := n.passFor(bot)
+	pass, listed := n.awaitPass(bot)
 	if !listed {
 		return nil
 	}
@@ -92,12 +96,17 @@ func (n *names) instanceNamed(bot *spawnv1.Bot, name string) *cloud.Instance {
 	return nil
 }
 
-// passFor is the last pass over the fleet, if it may be believed about the Bot; otherwise another is asked for.
-func (n *names) passFor(bot *spawnv1.Bot) (inventory.Pass, bool) {
-	since := n.waitingSince(bot)
+// awaitPass is the last pass over the fleet, if it may be believed about the Bot; otherwise another is asked for, and
+// wakes the Bot.
+func (n *names) awaitPass(bot *spawnv1.Bot) (inventory.Pass, bool) {
+	return n.passAfter(n.waitingSince(bot))
+}
+
+// passAfter is the last pass over the fleet if it began after an instant; otherwise another is asked for.
+func (n *names) passAfter(instant time.Time) (inventory.Pass, bool) {
 	pass, ok := n.inventory.Latest()
-	if !ok || !pass.StartedAt.After(since) {
-		n.inventory.RequestPassAfter(since)
+	if !ok || !pass.StartedAt.After(instant) {
+		n.inventory.RequestPassAfter(instant)
 		return inventory.Pass{}, false
 	}
 	return pass, true

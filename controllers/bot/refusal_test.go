@@ -4,6 +4,7 @@
 package bot_test
 
 import (
+	"context"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,8 +13,16 @@ import (
 	"github.com/cedros-io/open-spawn/internal/testenv"
 )
 
-func TestAnUnknownSizeIsToldInDigitalOceansWordsAndCorrected(t *testing.T) {
+// outdated is a market that remembers sizes which DigitalOcean has withdrawn since.
+type outdated struct{}
+
+func (outdated) Refuses(context.Context, spawnv1.Machine) (string, error) { return "", nil }
+func (outdated) HourlyMicroUSD(context.Context, string) (int64, error)    { return 17860, nil }
+
+func TestASizeThatWasWithdrawnIsToldInDigitalOceansWordsAndCorrected(t *testing.T) {
 	e := testenv.New(t)
+	e.Market = outdated{}
+	e.Restart()
 	e.GivenAccount()
 	bot := e.GivenBot("scout", func(b *spawnv1.Bot) { b.Spec.Machine.Size = "s-99vcpu-1gb" })
 	e.Settle()

@@ -98,3 +98,41 @@ func TestAFleetRestoredInAnyOrderIsAdoptedWhole(t *testing.T) {
 		})
 	}
 }
+
+// More Bots than the limit, and nothing left but the manifests and the machines: who has one keeps it, and nobody else
+// gets one, although the manifests bring the others first.
+func TestCRIT002_AfterARestoreOfManifestsAloneTheSlotsAreOfThoseWithMachines(t *testing.T) {
+	e := testenv.New(t)
+	e.GivenAccount(limited(1))
+	before := e.GivenReadyBot("zulu").Status.InstanceID
+	for _, name := range []string{"alpha", "beta"} {
+		e.GivenBot(name)
+	}
+	e.Settle()
+	for _, name := range []string{"alpha", "beta"} {
+		wantLimitReached(t, e, name)
+	}
+	objects := []client.Object{e.Account(), e.Bot("zulu"), e.Bot("alpha"), e.Bot("beta"), e.DropletOf("zulu")}
+	for _, obj := range objects {
+		strip(e, obj)
+	}
+	e.Restart()
+
+	e.GivenBot("alpha")
+	e.GivenBot("beta")
+	e.Step(time.Minute)
+	e.GivenBot("zulu")
+	e.GivenAccount(limited(1))
+	if bot := untilReady(e, "zulu"); bot.Status.InstanceID != before {
+		t.Errorf("zulu has instance %d, want the one it had, %d", bot.Status.InstanceID, before)
+	}
+	e.Settle()
+	wantSlots(t, e, "zulu")
+	wantInstances(t, e, "zulu", 1, 1)
+	for _, name := range []string{"alpha", "beta"} {
+		wantLimitReached(t, e, name)
+	}
+	if account := e.Account(); account.Status.InitializedFor != string(account.UID) {
+		t.Error("the account is not initialized")
+	}
+}

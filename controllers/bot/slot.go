@@ -53,7 +53,7 @@ func (a *admission) take(ctx context.Context, account *spawnv1.Account, bot *spa
 	_, err := a.book.Take(ctx, account.Name, bot)
 	switch {
 	case errors.Is(err, slots.ErrFull):
-		return against(limitReached(account, bot), turnPause), nil // who has the slots is known when the cache is told
+		return against(limitReached(account), turnPause), nil // who has the slots is known when the cache is told
 	case err != nil:
 		return verdict{}, err
 	}
@@ -65,7 +65,7 @@ func (a *admission) take(ctx context.Context, account *spawnv1.Account, bot *spa
 // become free, what was said of the limit is left standing, so that a Bot does not change its mind for a moment.
 func (a *admission) turn(ctx context.Context, account *spawnv1.Account, bot *spawnv1.Bot) (verdict, error) {
 	if slots.IsFull(account) {
-		return against(limitReached(account, bot), 0), nil
+		return against(limitReached(account), 0), nil
 	}
 	before, err := a.before(ctx, account, bot)
 	if err != nil || before < int(account.Limit())-len(account.Status.Slots) {
@@ -79,24 +79,64 @@ func (a *admission) turn(ctx context.Context, account *spawnv1.Account, bot *spa
 		"the Bots of Account %q that have a machine, or are older, get their slots first", account.Name), turnPause), nil
 }
 
-func limitReached(account *spawnv1.Account, bot *spawnv1.Bot) condition {
-	return status.False(spawnv1.AdmittedCondition, spawnv1.AccountLimitReachedReason, "%s",
-		slots.Refusal(account, bot.Namespace))
+// limitReached does not say who has the slots, as the webhook does: whenever one changes hands, every Bot that waits
+// would be written.
+func limitReached(account *spawnv1.Account) condition {
+	return status.False(spawnv1.AdmittedCondition, spawnv1.AccountLimitReachedReason, "%s", slots.Shortage(account))
 }
 
 // before is how many Bots come before this one in the Account's queue. What was said of it earlier does not keep it
 // from standing there: it is being judged anew.
 func (a *admission) before(ctx context.Context, account *spawnv1.Account, bot *spawnv1.Bot) (int, error) {
 	var bots spawnv1.BotList
-	if err := a.client.List(ctx, &bots, client.MatchingFields{index.BotAccount: account.Name}); err != nil {
+	err := a.client.List(ctx, &bots, client.MatchingFields{index.BotAccount: account.Name}, client.UnsafeDisableDeepCopy)
+	if err != nil {
 		return 0, fmt.Errorf("listing the account's bots: %w", err)
 	}
-	var namespaces []string
 	for i := range bots.Items {
 		if bots.Items[i].UID == bot.UID {
+			bots.Items[i] = *bot.DeepCopy()
 			status.Remove(&bots.Items[i], spawnv1.AdmittedCondition)
 		}
-		namespaces = append(namespaces, bots.Items[i].Namespace)
+	}
+	queue, err := a.queue(ctx, account, bots.Items)
+	place := slices.IndexFunc(queue, func(c slots.Claimant) bool { return c.Bot.UID == bot.UID })
+	if place < 0 {
+		return len(bots.Items), err // the lists are of another moment than the Bot, or it waits for a pass
+	}
+	return place, err
+}
+
+// queue is the Account's queue, nil while a pass over the fleet is waited for: when some will get no slot, and the
+// Account or all that was known of its Bots may be from a backup, DigitalOcean knows who has a machine.
+func (a *admission) queue(
+	ctx context.Context, account *spawnv1.Account, bots []spawnv1.Bot,
+) ([]slots.Claimant, error) {
+	owners, err := a.owners(ctx, bots)
+	if err != nil {
+		return nil, err
+	}
+	queue := slots.Queue(account, bots, owners)
+	if slots.IsInitialized(account) || len(queue) <= int(account.Limit())-len(account.Status.Slots) {
+		return queue, nil
+	}
+	pass, listed := a.names.passAfter(slots.LastTaken(account))
+	if !listed {
+		return nil, nil
+	}
+	for _, c := range queue {
+		if len(a.names.instancesOf(pass, c.Bot)) > 0 {
+			owners[client.ObjectKeyFromObject(c.Bot)] = true
+		}
+	}
+	return slots.Queue(account, bots, owners), nil
+}
+
+// owners are the Bots of which there are Droplets, in the namespaces of some Bots.
+func (a *admission) owners(ctx context.Context, bots []spawnv1.Bot) (slots.Owners, error) {
+	var namespaces []string
+	for i := range bots {
+		namespaces = append(namespaces, bots[i].Namespace)
 	}
 	slices.Sort(namespaces)
 	var droplets []spawnv1.Droplet
@@ -104,16 +144,11 @@ func (a *admission) before(ctx context.Context, account *spawnv1.Account, bot *s
 		var list spawnv1.DropletList
 		err := a.client.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy)
 		if err != nil {
-			return 0, fmt.Errorf("listing the machines of the account's bots: %w", err)
+			return nil, fmt.Errorf("listing the machines of the account's bots: %w", err)
 		}
 		droplets = append(droplets, list.Items...)
 	}
-	queue := slots.Queue(account, bots.Items, droplets)
-	place := slices.IndexFunc(queue, func(c slots.Claimant) bool { return c.Bot.UID == bot.UID })
-	if place < 0 {
-		return len(queue), nil // the list is of another moment than the Bot
-	}
-	return place, nil
+	return slots.OwnersOf(droplets), nil
 }
 
 // machineOf is the Droplet that the Bot names, nil when it is not there, and whether the Bot owns a machine: it names

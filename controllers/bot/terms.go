@@ -22,6 +22,9 @@ import (
 // because Secrets are not watched.
 const secretAgain = time.Minute
 
+// unlistedAgain is how often it is asked again whether there is a size: as long as the catalogue remembers.
+const unlistedAgain = 10 * time.Minute
+
 // judgeTerms judges what the Account's spec alone does not tell: what the machine costs, and what Secrets the Bot
 // names. Both are asked for once for each spec of the Bot, so that one at rest costs nothing; what its machine costs is
 // known without asking.
@@ -37,22 +40,19 @@ func (a *admission) judgeTerms(
 		}
 	case isAdmitted(bot):
 	default:
-		if v := a.judgePrice(ctx, account, size); v.stands() {
+		if v := a.judgePrice(ctx, account, size, droplet == nil); v.stands() {
 			return v, nil
 		}
 	}
 	if isAdmitted(bot) {
 		return verdict{}, nil
 	}
-	found, err := a.judgeSecrets(ctx, bot)
-	if err != nil || len(found) == 0 {
-		return verdict{}, err
-	}
-	return refused(found, secretAgain), nil
+	return a.judgeSecrets(ctx, bot)
 }
 
-// judgePrice asks what the size costs. A machine of which that is not known is not let through.
-func (a *admission) judgePrice(ctx context.Context, account *spawnv1.Account, size string) verdict {
+// judgePrice asks what the size costs. A machine of which that is not known is not let through, and nor is a new one of
+// a size that DigitalOcean does not list. To such a size no machine is changed: the catalogue is asked before.
+func (a *admission) judgePrice(ctx context.Context, account *spawnv1.Account, size string, isNew bool) verdict {
 	if a.market == nil || account.Spec.MachinePolicy.MaxHourlyMicroUSD == nil {
 		return verdict{}
 	}
@@ -62,15 +62,31 @@ func (a *admission) judgePrice(ctx context.Context, account *spawnv1.Account, si
 			"what %q costs cannot be asked, and Account %q has a highest price: %s", size, account.Name, cloud.Message(err)),
 			max(cloud.RetryAfter(err), listedAgain))
 	}
+	if hourly == 0 && isNew {
+		return against(status.False(spawnv1.AdmittedCondition, spawnv1.MachineNotAllowedReason,
+			"spec.machine.size: DigitalOcean lists no size %q; `doctl compute size list` names them all", size), unlistedAgain)
+	}
 	if found := policy.CheckPrice(account, size, hourly); len(found) > 0 {
 		return refused(found, 0)
 	}
 	return verdict{}
 }
 
-// judgeSecrets reads the Secrets that the Bot names, each by its name and from the API server itself: they are never
-// listed, watched or held. One that does not exist yet is no refusal.
-func (a *admission) judgeSecrets(ctx context.Context, bot *spawnv1.Bot) ([]policy.Violation, error) {
+func (a *admission) judgeSecrets(ctx context.Context, bot *spawnv1.Bot) (verdict, error) {
+	found, err := a.closedSecrets(ctx, bot)
+	switch {
+	case apierrors.IsForbidden(err): // with a condition, so that it stands in nobody's way
+		return against(status.False(spawnv1.AdmittedCondition, spawnv1.SecretNotAllowedReason,
+			"the manager has no right to read Secrets in namespace %q", bot.Namespace), secretAgain), nil
+	case err != nil || len(found) == 0:
+		return verdict{}, err
+	}
+	return refused(found, secretAgain), nil
+}
+
+// closedSecrets are what is wrong with the Secrets that the Bot names. Each is read by its name and from the API server
+// itself: they are never listed, watched or held. One that does not exist yet is no refusal.
+func (a *admission) closedSecrets(ctx context.Context, bot *spawnv1.Bot) ([]policy.Violation, error) {
 	var found []policy.Violation
 	read := map[string]*corev1.Secret{}
 	for _, use := range policy.SecretsOf(bot) {

@@ -15,6 +15,8 @@ import (
 	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
+	"github.com/cedros-io/open-spawn/internal/scope"
+	"github.com/cedros-io/open-spawn/internal/slots"
 )
 
 // object is what is remembered of a Droplet object.
@@ -37,16 +39,45 @@ type claims struct {
 
 // readClaims lists all objects. Droplets come first: a Bot stores its machine's name before the Droplet is created, so
 // that a Droplet which is missing from the first list is named in the second.
-func readClaims(ctx context.Context, reader client.Reader, fleet string, pass inventory.Pass) (*claims, error) {
-	var droplets spawnv1.DropletList
-	if err := reader.List(ctx, &droplets, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("listing droplets: %w", err)
+func (s *Sweeper) readClaims(ctx context.Context, reader client.Reader, pass inventory.Pass) (*claims, error) {
+	var droplets []spawnv1.Droplet
+	for _, namespace := range s.settings.Namespaces.Lists() {
+		var list spawnv1.DropletList
+		if err := reader.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("listing droplets: %w", err)
+		}
+		droplets = append(droplets, list.Items...)
 	}
-	var bots spawnv1.BotList
-	if err := reader.List(ctx, &bots, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("listing bots: %w", err)
+	var bots []spawnv1.Bot
+	for _, namespace := range s.settings.Namespaces.Lists() {
+		var list spawnv1.BotList
+		if err := reader.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("listing bots: %w", err)
+		}
+		bots = append(bots, list.Items...)
 	}
-	return newClaims(fleet, droplets.Items, bots.Items, pass), nil
+	c := newClaims(s.fleet, droplets, bots, pass)
+	if len(s.settings.Namespaces) == 0 {
+		return c, nil
+	}
+	var accounts spawnv1.AccountList
+	if err := reader.List(ctx, &accounts, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing accounts: %w", err)
+	}
+	c.addUnread(accounts.Items, s.settings.Namespaces)
+	return c, nil
+}
+
+// addUnread adds the Bots that may not be read, such as those of a namespace that is not watched any more: whoever has
+// a machine has a slot, and that is in the Account for all to see.
+func (c *claims) addUnread(accounts []spawnv1.Account, read scope.Namespaces) {
+	for i := range accounts {
+		for key := range accounts[i].Status.Slots {
+			if bot := slots.BotOf(key); !read.Has(bot.Namespace) {
+				c.waiting = append(c.waiting, bot)
+			}
+		}
+	}
 }
 
 func newClaims(fleet string, droplets []spawnv1.Droplet, bots []spawnv1.Bot, pass inventory.Pass) *claims {

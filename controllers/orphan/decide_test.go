@@ -15,6 +15,7 @@ import (
 	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
+	"github.com/cedros-io/open-spawn/internal/scope"
 )
 
 // list is a cloud that lists these.
@@ -90,6 +91,30 @@ func TestWhoClaimsAnInstance(t *testing.T) {
 				t.Errorf("claimed: %v, want %v", got, test.want)
 			}
 		})
+	}
+}
+
+func TestABotThatMayNotBeReadClaimsByItsSlot(t *testing.T) {
+	scout := cloud.Instance{ID: 7, Name: machineOf("scout", "aaaaa")}
+	for name, test := range map[string]struct {
+		slot string
+		want bool
+	}{
+		"its slot":                         {"tenant/scout", true},
+		"another's":                        {"tenant/hawk", false},
+		"one of that name elsewhere":       {"elsewhere/scout", false},
+		"one of a namespace that was read": {"watched/scout", false},
+	} {
+		account := spawnv1.Account{Status: spawnv1.AccountStatus{Slots: map[string]spawnv1.Slot{test.slot: {UID: "uid"}}}}
+		c := newClaims("f", nil, nil, passAt(t, noon, scout))
+		c.addUnread([]spawnv1.Account{{}, account}, scope.Namespaces{"watched"})
+		if got := c.isClaimed(scout); got != test.want {
+			t.Errorf("%s: claimed: %v, want %v", name, got, test.want)
+		}
+		c.addUnread([]spawnv1.Account{account}, scope.Namespaces{"tenant", "elsewhere"})
+		if got := c.isClaimed(scout); got != test.want {
+			t.Errorf("%s: claimed when its namespace was read: %v, want %v", name, got, test.want)
+		}
 	}
 }
 

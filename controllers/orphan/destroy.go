@@ -49,7 +49,7 @@ func (s *Sweeper) destroy(ctx context.Context, ripe []*sighting, pass inventory.
 	if len(matching) == 0 {
 		return err
 	}
-	objects, readErr := readClaims(ctx, s.live, s.fleet, pass)
+	objects, readErr := s.readClaims(ctx, s.live, pass)
 	if readErr != nil {
 		return errors.Join(err, readErr)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -65,6 +66,23 @@ func TestSightingsAreCounted(t *testing.T) {
 	w.wantAlive(id)
 	must(t, w.passes(1))
 	w.wantGone(id)
+}
+
+// A namespace that is taken off --watch-namespaces takes its objects out of sight, and no machine with it.
+func TestAMachineInANamespaceThatIsNotWatchedIsNoOrphan(t *testing.T) {
+	w := newWorld(t)
+	watched := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace + "-2"}}
+	must(t, w.Client.Create(t.Context(), watched))
+	w.GivenBot("idle", func(b *spawnv1.Bot) { b.Namespace = watched.Name }) // so that not all objects are gone
+	w.Orphans.Namespaces = []string{watched.Name}
+	w.Restart()
+	id := w.plant()
+	w.Step(48 * time.Hour)
+	must(t, w.passes(5))
+	w.wantGone(id)
+	if n := w.destroys(); n != 1 {
+		t.Errorf("%d requests to destroy, want 1", n)
+	}
 }
 
 func TestPolicyReportOnlyReports(t *testing.T) {

@@ -20,9 +20,10 @@ import (
 	"github.com/cedros-io/open-spawn/internal/cloud"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/leadership"
+	"github.com/cedros-io/open-spawn/internal/scope"
 )
 
-// +kubebuilder:rbac:groups=spawn.cedros.io,resources=bots;droplets,verbs=list;watch
+// +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts;bots;droplets,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Passes is what the sweeper needs of the inventory.
@@ -46,6 +47,8 @@ type Settings struct {
 	MinAge time.Duration
 	// Sightings is in how many complete passes, after the one that found it, an orphan must be unclaimed.
 	Sightings int
+	// Namespaces are the only ones whose objects may be read; none means all.
+	Namespaces scope.Namespaces
 	// Namespace is the manager's own, where the fleet record is.
 	Namespace string
 }
@@ -144,7 +147,7 @@ func (s *Sweeper) sweepAndTell(ctx context.Context, pass inventory.Pass) {
 
 // Sweep takes in one complete pass: it finds what nobody claims, tells of it, and destroys what may be destroyed.
 func (s *Sweeper) Sweep(ctx context.Context, pass inventory.Pass) error {
-	objects, err := readClaims(ctx, s.client, s.fleet, pass)
+	objects, err := s.readClaims(ctx, s.client, pass)
 	if err != nil {
 		return err
 	}
@@ -152,7 +155,7 @@ func (s *Sweeper) Sweep(ctx context.Context, pass inventory.Pass) error {
 	strays, audited := s.audit(ctx, pass)
 	strays = objects.unclaimed(strays)
 	if len(orphans)+len(strays) > 0 { // the cache may lag: only the API server knows
-		if objects, err = readClaims(ctx, s.live, s.fleet, pass); err != nil {
+		if objects, err = s.readClaims(ctx, s.live, pass); err != nil {
 			return err
 		}
 		orphans, strays = objects.unclaimed(orphans), objects.unclaimed(strays)

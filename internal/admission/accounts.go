@@ -4,12 +4,9 @@
 package admission
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -17,14 +14,15 @@ import (
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/policy"
+	"github.com/cedros-io/open-spawn/internal/scope"
 	"github.com/cedros-io/open-spawn/internal/slots"
 )
 
-// named is how many Bots a warning names before it counts the rest.
-const named = 10
-
 // accounts warns of what a change of an Account does to its Bots. It refuses nothing.
-type accounts struct{ live client.Reader }
+type accounts struct {
+	live       client.Reader
+	namespaces scope.Namespaces
+}
 
 var _ webhookadmission.Validator[*spawnv1.Account] = (*accounts)(nil)
 
@@ -47,7 +45,7 @@ func (a *accounts) ValidateUpdate(
 	if limit < int(before.Limit()) && held > limit {
 		warnings = append(warnings, fmt.Sprintf("account %q has %s and would allow %d: %s beyond it; nothing is "+
 			"destroyed, and no bot is added until there is room",
-			account.Name, count(held), limit, are(beyond(account, bots))))
+			account.Name, count(held), limit, are(slots.Beyond(account, bots))))
 	}
 	if before.Spec.DesiredState != spawnv1.AccountSuspended && account.Spec.DesiredState == spawnv1.AccountSuspended {
 		warnings = append(warnings, fmt.Sprintf("suspending account %q stops %s and powers the machines off; nothing is "+
@@ -76,7 +74,7 @@ func (a *accounts) ValidateDelete(ctx context.Context, account *spawnv1.Account)
 		"takes none in any more", account.Name, are(names))}, nil
 }
 
-// bots are the Account's Bots where it may have any, or has.
+// bots are the Account's Bots where it may have any, or has, as far as they are ours to read.
 func (a *accounts) bots(ctx context.Context, account *spawnv1.Account) ([]spawnv1.Bot, error) {
 	namespaces := slices.Clone(account.Spec.Namespaces)
 	for key := range account.Status.Slots {
@@ -85,6 +83,9 @@ func (a *accounts) bots(ctx context.Context, account *spawnv1.Account) ([]spawnv
 	slices.Sort(namespaces)
 	var found []spawnv1.Bot
 	for _, namespace := range slices.Compact(namespaces) {
+		if !a.namespaces.Has(namespace) {
+			continue
+		}
 		var list spawnv1.BotList
 		if err := a.live.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 			return nil, fmt.Errorf("listing the bots of namespace %q: %w", namespace, err)
@@ -125,34 +126,12 @@ func nowForbidden(before, account *spawnv1.Account, bots []spawnv1.Bot) webhooka
 	return warnings
 }
 
-// beyond are the newest of the Bots with a slot, as many as are more than the limit, as the account controller names
-// them. A slot without a Bot counts as newer than all.
-func beyond(account *spawnv1.Account, bots []spawnv1.Bot) []string {
-	born := make(map[string]int64, len(bots))
-	for i := range bots {
-		born[slots.KeyOf(&bots[i])] = bots[i].CreationTimestamp.Unix()
-	}
-	age := func(key string) int64 {
-		if at, exists := born[key]; exists {
-			return at
-		}
-		return math.MaxInt64
-	}
-	keys := slots.Holders(account, "")
-	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(age(a), age(b)) })
-	return keys[min(int(account.Limit()), len(keys)):]
-}
-
-// are names things, with the verb that follows.
+// are names Bots, with the verb that follows.
 func are(names []string) string {
-	verb := " are"
 	if len(names) == 1 {
-		verb = " is"
+		return names[0] + " is"
 	}
-	if more := len(names) - named; more > 0 {
-		return fmt.Sprintf("%s and %d more%s", strings.Join(names[:named], ", "), more, verb)
-	}
-	return strings.Join(names, ", ") + verb
+	return slots.List(names) + " are"
 }
 
 func count(bots int) string {

@@ -99,6 +99,22 @@ func TestDeletingAnAccountSaysWhoItWaitsFor(t *testing.T) {
 	other.wantWarnings()
 }
 
+func TestBotsThatMayNotBeReadAreNamedByTheirSlots(t *testing.T) {
+	w := newWorld(t)
+	account := w.givenAccountWithBots()
+	w.options.Namespaces, w.options.Live = []string{"elsewhere"}, clusterOnly{w.options.Live}
+	w.serve()
+	if err := w.Delete(t.Context(), account, client.DryRunAll); err != nil {
+		t.Fatal(err)
+	}
+	w.wantWarnings(fmt.Sprintf("stays until %[1]s/ant, %[1]s/bee, %[1]s/cat, %[1]s/gone are deleted", w.namespace))
+	account.Spec.MaxBots = ptr.To[int32](0)
+	if err := w.Update(t.Context(), account); err != nil {
+		t.Fatal(err)
+	}
+	w.wantWarnings(`would allow 0`)
+}
+
 func TestAdviceThatCannotBeGivenBlocksNobody(t *testing.T) {
 	w := newWorld(t)
 	account := w.givenAccountWithBots()

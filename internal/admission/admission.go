@@ -9,11 +9,13 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/keymutex"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	webhookadmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/cedros-io/open-spawn/internal/catalogue"
+	"github.com/cedros-io/open-spawn/internal/scope"
 	"github.com/cedros-io/open-spawn/internal/slots"
 )
 
@@ -28,6 +30,8 @@ const (
 	answerTimeout = 4 * time.Second
 	// pricesTimeout is how long the catalogue may take: what it does not know in time, the controller asks again.
 	pricesTimeout = 1500 * time.Millisecond
+	// turns is how many Accounts' slots may be written at once.
+	turns = 64
 )
 
 // Prices is what the cloud offers; see catalogue.Catalogue.
@@ -47,7 +51,7 @@ type Options struct {
 	// Prices is what machines cost; nil means that it is not known.
 	Prices Prices
 	// Namespaces are those that the manager looks after; none means all.
-	Namespaces []string
+	Namespaces scope.Namespaces
 	// Meters counts the answers; nil means that nobody does.
 	Meters *Meters
 	// Clock is the time.
@@ -58,12 +62,12 @@ type Options struct {
 
 // NewBots is the webhook for Bots.
 func NewBots(o Options) *webhookadmission.Webhook {
-	return o.measured("Bot", webhookadmission.WithValidator(o.Scheme, &bots{o}))
+	return o.measured("Bot", webhookadmission.WithValidator(o.Scheme, &bots{Options: o, turns: keymutex.NewHashed(turns)}))
 }
 
 // NewAccounts is the webhook for Accounts.
 func NewAccounts(o Options) *webhookadmission.Webhook {
-	return o.measured("Account", webhookadmission.WithValidator(o.Scheme, &accounts{o.Live}))
+	return o.measured("Account", webhookadmission.WithValidator(o.Scheme, &accounts{o.Live, o.Namespaces}))
 }
 
 // Register adds both webhooks to a server.

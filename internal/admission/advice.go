@@ -55,14 +55,14 @@ func (j *judgement) adviseRisk(spec *spawnv1.BotSpec) {
 
 // adviseSecrets tells of Secrets and keys that are not there, and never of what is in one.
 func (j *judgement) adviseSecrets(ctx context.Context, bot *spawnv1.Bot) {
-	for _, use := range policy.SecretsOf(bot) {
+	for _, use := range j.secretsOf(bot) {
 		secret, err := j.secret(ctx, client.ObjectKey{Namespace: bot.Namespace, Name: use.Ref.Name})
 		switch {
 		case err != nil: // it was read before
 		case secret == nil:
 			j.warn("%s: there is no Secret %q in namespace %q yet; the bot waits for it", use.Field, use.Ref.Name,
 				bot.Namespace)
-		default:
+		case len(policy.CheckSecret(secret, use)) == 0: // of one that is not open to bots nothing is told
 			if _, has := secret.Data[use.Ref.Key]; !has {
 				j.warn("%s: Secret %q has no key %q; the bot waits for it", use.Field, use.Ref.Name, use.Ref.Key)
 			}

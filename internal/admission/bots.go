@@ -8,9 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/keymutex"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	webhookadmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -22,7 +23,13 @@ import (
 
 // bots judges Bots. No identity is exempt: our own controllers write no Bot's spec, and an exemption would be a way
 // around the limit.
-type bots struct{ Options }
+type bots struct {
+	Options
+
+	// turns lets one request of this process write an Account's slots at a time. The limit does not depend on it: of
+	// many patches of one object at once the API server stores one and begins the others anew, which takes longer.
+	turns keymutex.KeyMutex
+}
 
 var _ webhookadmission.Validator[*spawnv1.Bot] = (*bots)(nil)
 
@@ -39,11 +46,13 @@ func (b *bots) ValidateCreate(ctx context.Context, bot *spawnv1.Bot) (webhookadm
 	if err != nil {
 		return nil, internal(ctx, err)
 	}
-	if isDryRun(ctx) {
-		found = j.forgiveNamespace(found)
-	}
-	if len(found) > 0 {
-		return j.warnings, errors.New(policy.Messages(found))
+	switch {
+	case len(found) > 0 && !j.mayOwn(bot):
+		err := j.deny(ctx, found)
+		return j.warnings, err
+	case len(found) > 0:
+		j.warn("admitted all the same, because the bot had a slot before and its machine may be left: %s",
+			policy.Messages(found))
 	}
 	j.advise(ctx, bot)
 	if waits := j.waits(bot); waits != "" {
@@ -74,7 +83,8 @@ func (b *bots) ValidateUpdate(ctx context.Context, before, bot *spawnv1.Bot) (we
 		return nil, internal(ctx, err)
 	}
 	if added := policy.Added(was, is); len(added) > 0 {
-		return j.warnings, errors.New(policy.Messages(added))
+		err := j.deny(ctx, added)
+		return j.warnings, err
 	}
 	j.advise(ctx, bot)
 	return j.warnings, nil
@@ -98,11 +108,11 @@ func (b *bots) takeSlot(ctx context.Context, j *judgement, bot *spawnv1.Bot) err
 	key := client.ObjectKeyFromObject(bot)
 	if isDryRun(ctx) {
 		if _, has := j.account.Status.Slots[slots.Key(key)]; !has && slots.IsFull(j.account) {
-			return errors.New(slots.Refusal(j.account, bot.Namespace))
+			j.wouldDeny(slots.Refusal(j.account, bot.Namespace))
 		}
 		return nil
 	}
-	account, err := b.Book.Reserve(ctx, j.account.Name, key)
+	account, err := b.reserve(ctx, j.account.Name, key)
 	switch {
 	case errors.Is(err, slots.ErrFull):
 		return b.refuse(ctx, j.account, bot.Namespace)
@@ -113,6 +123,13 @@ func (b *bots) takeSlot(ctx context.Context, j *judgement, bot *spawnv1.Bot) err
 		return internal(ctx, err)
 	}
 	return b.confirm(ctx, j, account, bot)
+}
+
+// reserve waits for its turn, which comes within the ctx of those before it.
+func (b *bots) reserve(ctx context.Context, account string, bot types.NamespacedName) (*spawnv1.Account, error) {
+	b.turns.LockKey(account)
+	defer func() { _ = b.turns.UnlockKey(account) }() // a hashed one never fails
+	return b.Book.Reserve(ctx, account, bot)
 }
 
 // confirm gives the slot back when the Account is not any more what it was when we judged it.
@@ -127,7 +144,7 @@ func (b *bots) confirm(ctx context.Context, j *judgement, account *spawnv1.Accou
 		}
 	}
 	if deleting {
-		return errors.New(beingDeleted(account))
+		return errors.New(beingDeleted(account).String())
 	}
 	j.warn("%s", notInitialized(account))
 	return nil
@@ -142,11 +159,6 @@ func (b *bots) refuse(ctx context.Context, account *spawnv1.Account, namespace s
 	return errors.New(slots.Refusal(account, namespace))
 }
 
-// isWatched tells whether this manager looks after a namespace.
-func (b *bots) isWatched(namespace string) bool {
-	return len(b.Namespaces) == 0 || slices.Contains(b.Namespaces, namespace)
-}
-
 // internal is a 500: whoever asked may ask again, and learns nothing of our insides.
 func internal(ctx context.Context, err error) error {
 	log.FromContext(ctx).Error(err, "judging")
@@ -158,8 +170,11 @@ func noAccount(bot *spawnv1.Bot) string {
 		"allows it", bot.Spec.AccountRef.Name)
 }
 
-func beingDeleted(account *spawnv1.Account) string {
-	return fmt.Sprintf("spec.accountRef.name: account %q is being deleted and takes no more bots", account.Name)
+func beingDeleted(account *spawnv1.Account) policy.Violation {
+	return policy.Violation{
+		Reason: spawnv1.AccountDeletingReason, Field: "spec.accountRef.name",
+		Message: fmt.Sprintf("account %q is being deleted and takes no more bots", account.Name),
+	}
 }
 
 func notInitialized(account *spawnv1.Account) string {

@@ -45,14 +45,13 @@ func TestABotBeyondTheLimitIsRefusedInASentence(t *testing.T) {
 	w := newWorld(t)
 	w.givenAccount()
 	w.takeSlots("scout", "hawk")
-	for _, dryRun := range []bool{true, false} {
-		var options []client.CreateOption
-		if dryRun {
-			options = append(options, client.DryRunAll)
-		}
-		w.wantDenied(w.Create(t.Context(), w.newBot("drifter"), options...), `admission webhook "bots.spawn.cedros.io"`,
-			`account "`+w.account+`" (Basic) allows 2 bots and has 2: hawk, scout; delete one`)
+	const sentence = ` (Basic) allows 2 bots and has 2: hawk, scout; delete one`
+	w.wantDenied(w.Create(t.Context(), w.newBot("drifter")), `admission webhook "bots.spawn.cedros.io"`,
+		`account "`+w.account+`"`+sentence)
+	if err := w.Create(t.Context(), w.newBot("drifter"), client.DryRunAll); err != nil {
+		t.Errorf("a dry run: %v", err)
 	}
+	w.wantWarnings(`would be refused as things are: account "` + w.account + `"` + sentence)
 	w.wantSlots("hawk", "scout")
 }
 
@@ -166,6 +165,7 @@ func TestABotThatMustWaitIsAdmittedWithAWarningAndNoSlot(t *testing.T) {
 	t.Run("a namespace that nobody watches", func(t *testing.T) {
 		w := newWorld(t)
 		w.options.Namespaces = []string{"elsewhere"}
+		w.options.Live = clusterOnly{w.options.Live} // not even the Bot's Secret may be read
 		w.serve()
 		w.givenAccount()
 		w.create(w.newBot("scout"))
@@ -180,15 +180,94 @@ func TestADryRunIsJudgedAndWritesNothing(t *testing.T) {
 	if err := w.Create(t.Context(), w.newBot("scout"), client.DryRunAll); err != nil {
 		t.Errorf("a namespace that is not listed yet: %v", err)
 	}
-	w.wantWarnings("has no bots in namespace")
+	w.wantWarnings("would be refused as things are: spec.accountRef.name: account")
 	w.wantDenied(w.Create(t.Context(), w.newBot("scout")), "has no bots in namespace")
+	w.wantUnwritten(before)
+
+	w = newWorld(t)
+	before = w.givenAccount()
 	live := w.newBot("scout")
 	live.Spec.Trading.Mode, live.Spec.Risk = spawnv1.TradingLive, risk(1, 1, 1, 1)
-	w.wantDenied(w.Create(t.Context(), live, client.DryRunAll), "does not allow Live trading")
-
-	if after := w.readAccount(); after.ResourceVersion != before.ResourceVersion {
-		t.Errorf("the account was written: %+v", after.Status)
+	if err := w.Create(t.Context(), live, client.DryRunAll); err != nil {
+		t.Errorf("Live trading that is not allowed yet: %v", err)
 	}
+	w.wantWarnings("does not allow Live trading")
+	w.wantUnwritten(before)
+}
+
+func (w *world) wantUnwritten(before *spawnv1.Account) {
+	w.t.Helper()
+	if after := w.readAccount(); after.ResourceVersion != before.ResourceVersion {
+		w.t.Errorf("the account was written: %+v", after.Status)
+	}
+}
+
+// Whoever may write Bots somewhere may name any Account there.
+func TestAStrangerIsToldNothingElseOfAnAccount(t *testing.T) {
+	w := newWorld(t)
+	w.options.Prices = shop{price: 17860}
+	w.serve()
+	w.givenAccount(func(a *spawnv1.Account) {
+		a.Spec.Namespaces = []string{"elsewhere"}
+		a.Spec.MachinePolicy.AllowedRegions, a.Spec.LLMPolicy.AllowedHosts = []string{"fra1"}, []string{"llm.example"}
+		a.Spec.MachinePolicy.MaxHourlyMicroUSD = ptr.To[int64](1000)
+		a.Spec.DesiredState, a.Spec.MaxBots = spawnv1.AccountSuspended, ptr.To[int32](0)
+	})
+	bot := w.newBot("spy")
+	bot.Spec.LLM.Provider, bot.Spec.LLM.BaseURL = "custom", "https://elsewhere.example/v1"
+	err := w.Create(t.Context(), bot)
+	w.wantDenied(err, "has no bots in namespace")
+	for _, secret := range []string{"fra1", "llm.example", "1000", "suspended", "elsewhere"} {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("the refusal tells of %s: %v", secret, err)
+		}
+	}
+	if err := w.Create(t.Context(), w.newBot("spy"), client.DryRunAll); err != nil {
+		t.Error(err)
+	}
+	w.wantWarnings("has no bots in namespace")
+}
+
+func TestOfASecretThatIsNotOpenNotEvenTheKeysAreTold(t *testing.T) {
+	w := newWorld(t)
+	w.givenAccount()
+	w.givenSecret("closed", func(s *corev1.Secret) { s.Labels = nil })
+	spy := w.newBot("spy")
+	spy.Spec.LLM.APIKeySecretRef = spawnv1.SecretKeyReference{Name: "closed", Key: "guess"}
+	if err := w.Create(t.Context(), spy, client.DryRunAll); err != nil {
+		t.Error(err)
+	}
+	w.wantWarnings(`Secret "closed" is not open to bots`)
+
+	bot := w.newBot("scout")
+	w.create(bot) // with a Secret that is closed later
+	var secret corev1.Secret
+	key := client.ObjectKey{Namespace: w.namespace, Name: bot.Spec.LLM.APIKeySecretRef.Name}
+	if err := w.Get(t.Context(), key, &secret); err != nil {
+		t.Fatal(err)
+	}
+	secret.Labels = nil
+	if err := w.Update(t.Context(), &secret); err != nil {
+		t.Fatal(err)
+	}
+	w.warnings()
+	bot.Spec.LLM.APIKeySecretRef.Key = "guess"
+	if err := w.Update(t.Context(), bot); err != nil {
+		t.Error(err)
+	}
+	w.wantWarnings()
+}
+
+// The manifests of a fleet are restored while its machines run, and the Account has become stricter: without its Bot a
+// machine would be destroyed.
+func TestABotWhoseMachineMayBeLeftIsNotRefused(t *testing.T) {
+	w := newWorld(t)
+	w.givenAccount(func(a *spawnv1.Account) { a.Spec.MachinePolicy.AllowedRegions = []string{"fra1"} })
+	w.takeSlots("scout")
+	w.create(w.newBot("scout"))
+	w.wantWarnings("because the bot had a slot before and its machine may be left: spec.machine.region: account")
+	w.wantSlots("scout")
+	w.wantDenied(w.Create(t.Context(), w.newBot("hawk")), "spec.machine.region")
 }
 
 func TestADryRunOfABotThatHoldsTheLastSlotIsAllowed(t *testing.T) {
@@ -260,6 +339,22 @@ func (b broken) Get(ctx context.Context, _ client.ObjectKey, _ client.Object, _ 
 
 func (b broken) List(ctx context.Context, _ client.ObjectList, _ ...client.ListOption) error {
 	return b.Get(ctx, client.ObjectKey{}, nil)
+}
+
+// clusterOnly is an API server that lets nothing be read in a namespace.
+type clusterOnly struct{ client.Reader }
+
+func (c clusterOnly) Get(
+	ctx context.Context, key client.ObjectKey, into client.Object, options ...client.GetOption,
+) error {
+	if key.Namespace != "" {
+		return errors.New("forbidden")
+	}
+	return c.Reader.Get(ctx, key, into, options...)
+}
+
+func (c clusterOnly) List(context.Context, client.ObjectList, ...client.ListOption) error {
+	return errors.New("forbidden")
 }
 
 func TestAFailureOfOursIsNoRefusalAndTellsNothing(t *testing.T) {

@@ -5,8 +5,8 @@ package admission
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -50,19 +50,14 @@ func (b *bots) newJudgement(ctx context.Context, bot *spawnv1.Bot) (*judgement, 
 // violations are all that is not allowed of the Bot.
 func (j *judgement) violations(ctx context.Context, bot *spawnv1.Bot) ([]policy.Violation, error) {
 	var found []policy.Violation
-	if j.account != nil {
-		if !j.account.DeletionTimestamp.IsZero() {
-			found = append(found, policy.Violation{
-				Reason: spawnv1.AccountDeletingReason, Field: "spec.accountRef.name",
-				Message: fmt.Sprintf("account %q is being deleted and takes no more bots", j.account.Name),
-			})
-		}
-		found = append(found, policy.Check(j.account, bot)...)
-		if p := j.price(ctx, bot.Spec.Machine.Size); p.err == nil {
-			found = append(found, policy.CheckPrice(j.account, bot.Spec.Machine.Size, p.micros)...)
-		}
+	switch {
+	case j.account == nil:
+	case policy.IsStranger(j.account, bot):
+		return policy.Check(j.account, bot), nil
+	default:
+		found = j.violationsOf(ctx, bot)
 	}
-	for _, use := range policy.SecretsOf(bot) {
+	for _, use := range j.secretsOf(bot) {
 		secret, err := j.secret(ctx, client.ObjectKey{Namespace: bot.Namespace, Name: use.Ref.Name})
 		if err != nil {
 			return nil, err
@@ -74,22 +69,40 @@ func (j *judgement) violations(ctx context.Context, bot *spawnv1.Bot) ([]policy.
 	return found, nil
 }
 
-// forgiveNamespace makes a warning of a namespace that the Account does not list: who applies a whole set in stages
-// dry-runs all of it before the Account that lists the namespace is applied.
-func (j *judgement) forgiveNamespace(found []policy.Violation) []policy.Violation {
-	return slices.DeleteFunc(found, func(v policy.Violation) bool {
-		forgiven := v.Reason == spawnv1.NamespaceNotAllowedReason
-		if forgiven {
-			j.warn("%s", v)
-		}
-		return forgiven
-	})
+// violationsOf are what the Account forbids of the Bot.
+func (j *judgement) violationsOf(ctx context.Context, bot *spawnv1.Bot) (found []policy.Violation) {
+	if !j.account.DeletionTimestamp.IsZero() {
+		found = append(found, beingDeleted(j.account))
+	}
+	found = append(found, policy.Check(j.account, bot)...)
+	if p := j.price(ctx, bot.Spec.Machine.Size); p.err == nil {
+		found = append(found, policy.CheckPrice(j.account, bot.Spec.Machine.Size, p.micros)...)
+	}
+	return found
 }
+
+// mayOwn tells whether a Bot that is created anew may own a machine: an earlier one of its name held a slot, which goes
+// only with the machine. Without its Bot that machine would be destroyed.
+func (j *judgement) mayOwn(bot *spawnv1.Bot) bool {
+	return j.account != nil && j.account.Status.Slots[slots.KeyOf(bot)].UID != ""
+}
+
+// deny is the answer to what is not allowed. A dry run is only warned: whoever applies a whole set dry-runs all of it
+// first, and something in that set may allow it.
+func (j *judgement) deny(ctx context.Context, found []policy.Violation) error {
+	if isDryRun(ctx) {
+		j.wouldDeny(policy.Messages(found))
+		return nil
+	}
+	return errors.New(policy.Messages(found))
+}
+
+func (j *judgement) wouldDeny(message string) { j.warn("would be refused as things are: %s", message) }
 
 // waits says why a new Bot takes no slot now; empty when it does.
 func (j *judgement) waits(bot *spawnv1.Bot) string {
 	switch {
-	case !j.isWatched(bot.Namespace):
+	case !j.Namespaces.Has(bot.Namespace):
 		return fmt.Sprintf("no manager looks after namespace %q; the bot gets no machine", bot.Namespace)
 	case j.account == nil:
 		return noAccount(bot)
@@ -99,6 +112,14 @@ func (j *judgement) waits(bot *spawnv1.Bot) string {
 		return notInitialized(j.account)
 	}
 	return ""
+}
+
+// secretsOf are the uses of Secrets that can be judged: none where no manager looks after the Bot, nor may read them.
+func (j *judgement) secretsOf(bot *spawnv1.Bot) []policy.SecretUse {
+	if !j.Namespaces.Has(bot.Namespace) {
+		return nil
+	}
+	return policy.SecretsOf(bot)
 }
 
 // secret is a Secret that the Bot names; nil when there is none.

@@ -371,6 +371,22 @@ func TestANameMoreIsAnotherCertificateOfTheSameCA(t *testing.T) {
 	}
 }
 
+// In a rolling update old replicas, which know fewer names, look after the same Secret.
+func TestANameMoreStaysWhileAnOlderReplicaRuns(t *testing.T) {
+	w := newWorld(t)
+	w.configure()
+	old := w.start(host)
+	w.isCalled(old)
+	r := w.start(host, "hooks.example.com")
+	for _, serving := range []*replica{r, old} {
+		w.eventually("the certificate is for both names", func() error {
+			ca := w.mustSecret().Data["ca.crt"]
+			return errors.Join(serving.trusts(ca, host), serving.trusts(ca, "hooks.example.com"))
+		})
+	}
+	w.isCalled(r)
+}
+
 func TestAnAddressThatIsNone(t *testing.T) {
 	w := newWorld(t)
 	for _, address := range []string{"nonsense", ":", ":0", ":https"} {

@@ -4,13 +4,16 @@
 package certs
 
 import (
+	"context"
 	"net/http"
 	"path"
 
+	"github.com/open-policy-agent/cert-controller/pkg/rotator"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
@@ -39,10 +42,27 @@ func (n *narrowed) GetClient() client.Client { return n.api }
 
 // Add notes the rotator's cache, so that one watch serves us both.
 func (n *narrowed) Add(runnable manager.Runnable) error {
-	if c, ok := runnable.(cache.Cache); ok {
-		n.cache = c
+	switch r := runnable.(type) {
+	case cache.Cache:
+		n.cache = r
+	case *rotator.CertRotator:
+		runnable = steadfast{r}
 	}
 	return n.Manager.Add(runnable)
+}
+
+// steadfast is a rotator that does not end the manager when it gives up, as it does when the configuration cannot be
+// written for some minutes. Its controller goes on without it, at every change of the Secret or the configuration and
+// when the cache resyncs, and machines need looking after whether or not anybody can make a Bot.
+type steadfast struct{ *rotator.CertRotator }
+
+// Start rotates until ctx is done.
+func (s steadfast) Start(ctx context.Context) error {
+	if err := s.CertRotator.Start(ctx); err != nil && ctx.Err() == nil {
+		log.FromContext(ctx).Error(err, "the certificate of the webhooks; no Bot can be created until this is mended")
+	}
+	<-ctx.Done()
+	return nil
 }
 
 // byName makes a list or a watch of a whole resource one of the object that is ours.

@@ -5,6 +5,7 @@ package certs
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -35,9 +36,11 @@ func (s secret) prepare(ctx context.Context) error {
 	case apierrors.IsNotFound(err):
 		err = s.create(ctx)
 	case err == nil && len(found.Data[certKey]) > 0 && !isFor(found.Data[certKey], s.names()):
-		delete(found.Data, certKey) // so that the rotator makes another, of the same CA
-		delete(found.Data, keyKey)
-		err = s.api.Update(ctx, &found)
+		// Another of the same CA, and whole: were it left to a rotator, that of an older replica might fill it, with the
+		// names that it knows.
+		if found.Data[certKey], found.Data[keyKey], err = s.issue(&found); err == nil {
+			err = s.api.Update(ctx, &found)
+		}
 	}
 	if apierrors.IsAlreadyExists(err) || apierrors.IsConflict(err) { // another replica was faster
 		return nil
@@ -63,6 +66,21 @@ func (s secret) create(ctx context.Context) error {
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.rotator.SecretKey.Namespace, Name: s.rotator.SecretKey.Name},
 		Data:       map[string][]byte{"ca.crt": ca.CertPEM, "ca.key": ca.KeyPEM, certKey: certificate, keyKey: key},
 	})
+}
+
+// issue makes a certificate of the CA that is there, and nothing of one that cannot be read: the rotator replaces it.
+func (s secret) issue(found *corev1.Secret) (certificate, key []byte, err error) {
+	authority, err := tls.X509KeyPair(found.Data["ca.crt"], found.Data["ca.key"])
+	if err != nil {
+		return nil, nil, nil //nolint:nilerr // the rotator sees it too, and makes another
+	}
+	private, ok := authority.PrivateKey.(*rsa.PrivateKey)
+	if !ok {
+		return nil, nil, nil
+	}
+	begin := s.clock.Now().Add(-time.Hour) // for clocks that are behind ours
+	return s.rotator.CreateCertPEM(
+		&rotator.KeyPairArtifacts{Cert: authority.Leaf, Key: private}, begin, begin.Add(certLife))
 }
 
 // names are those that the certificate must be for.

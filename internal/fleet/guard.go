@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cedros-io/open-spawn/internal/cloud"
+	"github.com/cedros-io/open-spawn/internal/scope"
 )
 
 // failurePause is how long a verification that could not be completed is not tried again: all who wait for it share the
@@ -30,7 +31,7 @@ type Cloud interface {
 	cloud.Accounts
 }
 
-// Options are what a Guard needs. All but the flags are required.
+// Options are what a Guard needs. All but the flags and Namespaces are required.
 type Options struct {
 	// Token gives the current token; it must be fast and safe for concurrent use.
 	Token func() string
@@ -39,6 +40,8 @@ type Options struct {
 	Dial func(token string) (Cloud, error)
 	// API reads and writes the API server itself, without a cache.
 	API client.Client
+	// Namespaces are the only ones whose Droplets may be read; none means all.
+	Namespaces scope.Namespaces
 	// Namespace is the manager's own, where the fleet record is.
 	Namespace string
 	// Identity is who this manager is.
@@ -60,6 +63,7 @@ type Guard struct {
 	records            *records
 	who                Identity
 	newFleet, takeOver bool
+	namespaces         scope.Namespaces
 	recorder           events.EventRecorder
 	clock              clock.WithTicker
 
@@ -78,7 +82,7 @@ var _ cloud.API = (*Guard)(nil)
 // New makes a Guard that has verified nothing yet.
 func New(o Options) *Guard {
 	return &Guard{
-		token: o.Token, dial: o.Dial, who: o.Identity, newFleet: o.NewFleet, takeOver: o.TakeOver,
+		token: o.Token, dial: o.Dial, who: o.Identity, newFleet: o.NewFleet, takeOver: o.TakeOver, namespaces: o.Namespaces,
 		records:  &records{api: o.API, writer: o.API, namespace: o.Namespace},
 		recorder: o.Recorder, clock: o.Clock, busy: make(chan struct{}, 1),
 	}

@@ -106,25 +106,32 @@ func (g *Guard) look(ctx context.Context, api Cloud) (sight, error) {
 
 // countDroplets counts what our objects say of instances, on a live read.
 func (g *Guard) countDroplets(ctx context.Context, seen *sight, ids map[int64]bool) error {
-	var droplets spawnv1.DropletList
-	if err := g.records.api.List(ctx, &droplets, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("listing droplets: %w", err)
+	for _, namespace := range g.namespaces.Lists() {
+		var droplets spawnv1.DropletList
+		if err := g.records.api.List(ctx, &droplets, client.InNamespace(namespace)); err != nil {
+			return fmt.Errorf("listing droplets: %w", err)
+		}
+		seen.count(droplets.Items, ids)
 	}
-	seen.droplets = len(droplets.Items)
-	for i := range droplets.Items {
-		recorded := droplets.Items[i].Status
+	return nil
+}
+
+// count adds what Droplets say of instances, of which those with these ids are in sight.
+func (s *sight) count(droplets []spawnv1.Droplet, ids map[int64]bool) {
+	s.droplets += len(droplets)
+	for i := range droplets {
+		recorded := droplets[i].Status
 		switch {
 		case recorded.InstanceID != 0:
-			seen.recorded++
+			s.recorded++
 			if ids[recorded.InstanceID] {
-				seen.seen++
+				s.seen++
 			}
 		case recorded.Attempt != nil && (recorded.Attempt.State == spawnv1.AttemptPending ||
 			recorded.Attempt.State == spawnv1.AttemptDone):
-			seen.doubts++
+			s.doubts++
 		}
 	}
-	return nil
 }
 
 // isOfAnotherFleet tells whether an instance bears a fleet's tag that is not ours. One without any is nobody's: its

@@ -71,7 +71,7 @@ func newGuard(
 		return nil, "", err
 	}
 	guard := fleet.New(fleet.Options{
-		Token: token, Dial: dial, API: live, Namespace: namespace, Identity: who,
+		Token: token, Dial: dial, API: live, Namespace: namespace, Namespaces: o.Settings.WatchNamespaces, Identity: who,
 		NewFleet: o.Settings.NewFleet, TakeOver: o.Settings.TakeOver,
 		Recorder: mgr.GetEventRecorder("fleet"), Clock: o.Clock,
 	})

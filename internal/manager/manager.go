@@ -66,7 +66,7 @@ func Scheme() *runtime.Scheme {
 // New builds the manager; Start runs it. It reads the token file and, for the fleet id, the fleet record and namespace
 // kube-system.
 func New(ctx context.Context, o Options) (ctrl.Manager, error) {
-	if err := checkAddresses(o.Settings); err != nil {
+	if err := checkSettings(ctx, o); err != nil {
 		return nil, err
 	}
 	election, err := newElection(o)
@@ -123,7 +123,7 @@ func registerer(o Options) prometheus.Registerer {
 func orphans(settings options.Manager) orphan.Settings {
 	return orphan.Settings{
 		Policy: settings.OrphanPolicy, MinAge: settings.OrphanMinAge, Sightings: settings.OrphanSightings,
-		Namespace: settings.LeaderElectionNamespace,
+		Namespaces: settings.WatchNamespaces, Namespace: settings.LeaderElectionNamespace,
 	}
 }
 

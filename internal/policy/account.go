@@ -12,14 +12,15 @@ import (
 )
 
 // Check is all that the Account's spec alone forbids of the Bot, empty when it forbids nothing. What a size costs is
-// not known here: see CheckPrice.
+// not known here: see CheckPrice. Whoever writes to a namespace that the Account does not list is a stranger to it, and
+// learns nothing else of what it allows.
 func Check(account *spawnv1.Account, bot *spawnv1.Bot) []Violation {
-	found := checkMachine(account, &bot.Spec.Machine)
-	if !slices.Contains(account.Spec.Namespaces, bot.Namespace) {
-		found = append(found, violation(spawnv1.NamespaceNotAllowedReason, "spec.accountRef.name",
+	if IsStranger(account, bot) {
+		return []Violation{violation(spawnv1.NamespaceNotAllowedReason, "spec.accountRef.name",
 			"account %q has no bots in namespace %q; whoever runs the platform can add it to the account's namespaces",
-			account.Name, bot.Namespace))
+			account.Name, bot.Namespace)}
 	}
+	found := checkMachine(account, &bot.Spec.Machine)
 	if isLive(bot) && account.Spec.LiveTrading != spawnv1.PermissionAllowed {
 		found = append(found, violation(spawnv1.LiveTradingForbiddenReason, "spec.trading.mode",
 			"account %q does not allow Live trading; use Paper, or have the account's liveTrading set to Allowed",
@@ -31,6 +32,11 @@ func Check(account *spawnv1.Account, bot *spawnv1.Bot) []Violation {
 			listed(account.Spec.LLMPolicy.AllowedHosts)))
 	}
 	return found
+}
+
+// IsStranger tells whether the Bot is in a namespace that the Account does not list.
+func IsStranger(account *spawnv1.Account, bot *spawnv1.Bot) bool {
+	return !slices.Contains(account.Spec.Namespaces, bot.Namespace)
 }
 
 // checkMachine judges the machine by the lists of the Account's machine policy, each of which allows everything of its

@@ -6,6 +6,7 @@ package slots
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,19 +23,37 @@ type Claimant struct {
 	OwnsMachine bool
 }
 
-// Queue are the Bots of an Account that want a slot and have none, in the order in which they get one: those that own
-// a machine first, because that one counts already, and then the oldest. The Bots are all that refer to the Account,
-// and the Droplets all of their namespaces, or more.
-func Queue(account *spawnv1.Account, bots []spawnv1.Bot, droplets []spawnv1.Droplet) []Claimant {
-	machines := make(map[types.NamespacedName]bool, len(droplets))
+// Owners are Bots that own a machine, whether or not their status says so.
+type Owners map[types.NamespacedName]bool
+
+// OwnersOf are the Bots whose the Droplets are.
+func OwnersOf(droplets []spawnv1.Droplet) Owners {
+	owners := make(Owners, len(droplets))
 	for i := range droplets {
-		machines[types.NamespacedName{Namespace: droplets[i].Namespace, Name: droplets[i].Spec.BotRef.Name}] = true
+		owners[types.NamespacedName{Namespace: droplets[i].Namespace, Name: droplets[i].Spec.BotRef.Name}] = true
 	}
+	return owners
+}
+
+// LastTaken is when the newest slot of an Account was taken, zero when it has none. What machines its Bots have besides
+// is seen in a pass over the fleet that began later.
+func LastTaken(account *spawnv1.Account) (last time.Time) {
+	for _, slot := range account.Status.Slots {
+		if slot.ReservedAt.After(last) {
+			last = slot.ReservedAt.Time
+		}
+	}
+	return last
+}
+
+// Queue are the Bots of an Account that want a slot and have none, in the order in which they get one: those that own
+// a machine first, because that one counts already, and then the oldest. The Bots are all that refer to the Account.
+func Queue(account *spawnv1.Account, bots []spawnv1.Bot, owners Owners) []Claimant {
 	var queue []Claimant
 	for i := range bots {
 		bot := &bots[i]
-		c := Claimant{Bot: bot, OwnsMachine: bot.Status.DropletName != "" || machines[client.ObjectKeyFromObject(bot)]}
-		if !Holds(account, bot) && (c.OwnsMachine || competes(bot)) {
+		c := Claimant{Bot: bot, OwnsMachine: bot.Status.DropletName != "" || owners[client.ObjectKeyFromObject(bot)]}
+		if !Holds(account, bot) && !isLetGo(bot) && (c.OwnsMachine || competes(bot)) {
 			queue = append(queue, c)
 		}
 	}
@@ -53,8 +72,14 @@ func (c Claimant) compare(other Claimant) int {
 	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(KeyOf(a), KeyOf(b)))
 }
 
-// competes tells whether a Bot without a machine may get a slot: one that is going, or that the Account's policy
-// refuses, stands in nobody's way. What was said of an earlier generation of the Bot does not count.
+// isLetGo tells whether nothing of ours is left to be done for a Bot: it is there only for somebody else's finalizer,
+// and will never take a slot.
+func isLetGo(bot *spawnv1.Bot) bool {
+	return !bot.DeletionTimestamp.IsZero() && !slices.Contains(bot.Finalizers, spawnv1.BotFinalizer)
+}
+
+// competes tells whether a Bot without a machine may get a slot: one that is going, or waits for anything else than its
+// Account, stands in nobody's way. What was said of an earlier generation of the Bot does not count.
 func competes(bot *spawnv1.Bot) bool {
 	if !bot.DeletionTimestamp.IsZero() {
 		return false
@@ -64,10 +89,9 @@ func competes(bot *spawnv1.Bot) bool {
 		return true
 	}
 	switch admitted.Reason {
-	case spawnv1.NamespaceNotAllowedReason, spawnv1.MachineNotAllowedReason, spawnv1.LiveTradingForbiddenReason,
-		spawnv1.EndpointNotAllowedReason, spawnv1.SecretNotAllowedReason, spawnv1.CredentialsInvalidReason,
-		spawnv1.ThrottledReason, spawnv1.CloudUnavailableReason:
-		return false
+	case spawnv1.AdmittedReason, spawnv1.AccountNotFoundReason, spawnv1.AccountDeletingReason,
+		spawnv1.AccountSuspendedReason, spawnv1.AccountLimitReachedReason, spawnv1.AccountNotReadyReason:
+		return true
 	}
-	return true
+	return false
 }

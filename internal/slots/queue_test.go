@@ -33,9 +33,14 @@ func bot(name string, minutes int, edits ...edit) spawnv1.Bot {
 	return b
 }
 
-func named(b *spawnv1.Bot)    { b.Status.DropletName = b.Name + "-1" }
-func deleting(b *spawnv1.Bot) { b.DeletionTimestamp = &metav1.Time{Time: noon} }
-func edited(b *spawnv1.Bot)   { b.Generation++ }
+func named(b *spawnv1.Bot) { b.Status.DropletName = b.Name + "-1" }
+func deleting(b *spawnv1.Bot) {
+	b.DeletionTimestamp, b.Finalizers = &metav1.Time{Time: noon}, []string{spawnv1.BotFinalizer}
+}
+func letGo(b *spawnv1.Bot) {
+	b.DeletionTimestamp, b.Finalizers = &metav1.Time{Time: noon}, []string{"example.com/other"}
+}
+func edited(b *spawnv1.Bot) { b.Generation++ }
 
 func refused(reason string) edit {
 	return func(b *spawnv1.Bot) {
@@ -78,6 +83,7 @@ func TestTheQueue(t *testing.T) {
 		},
 		"who is going":              {bots: []spawnv1.Bot{bot("a", 0, deleting), bot("b", 1)}, want: "b"},
 		"who is going with machine": {bots: []spawnv1.Bot{bot("a", 1, deleting, named), bot("b", 0)}, want: "a* b"},
+		"who was let go":            {bots: []spawnv1.Bot{bot("a", 0, letGo, named), bot("b", 1)}, want: "b"},
 		"who is refused with one": {
 			bots: []spawnv1.Bot{bot("a", 1, named, refused(spawnv1.MachineNotAllowedReason))}, want: "a*",
 		},
@@ -87,7 +93,7 @@ func TestTheQueue(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, c := range slots.Queue(account, test.bots, test.droplets) {
+			for _, c := range slots.Queue(account, test.bots, slots.OwnersOf(test.droplets)) {
 				mark := ""
 				if c.OwnsMachine {
 					mark = "*"
@@ -108,7 +114,7 @@ func TestWhoIsRefusedStandsInNobodysWay(t *testing.T) {
 		spawnv1.NamespaceNotAllowedReason: false, spawnv1.MachineNotAllowedReason: false,
 		spawnv1.LiveTradingForbiddenReason: false, spawnv1.EndpointNotAllowedReason: false,
 		spawnv1.SecretNotAllowedReason: false, spawnv1.CredentialsInvalidReason: false, spawnv1.ThrottledReason: false,
-		spawnv1.CloudUnavailableReason: false,
+		spawnv1.CloudUnavailableReason: false, "any other reason": false,
 	} {
 		queue := slots.Queue(&spawnv1.Account{}, []spawnv1.Bot{bot("scout", 0, refused(reason))}, nil)
 		if (len(queue) == 1) != competes {

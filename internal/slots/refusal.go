@@ -18,10 +18,17 @@ func Refusal(account *spawnv1.Account, namespace string) string {
 	holders := Holders(account, namespace)
 	who := ""
 	if len(holders) > 0 {
-		who = ": " + list(holders)
+		who = ": " + List(holders)
 	}
+	return shortage(account, who)
+}
+
+// Shortage says that the Account has no slot left, and what helps, without who has them.
+func Shortage(account *spawnv1.Account) string { return shortage(account, "") }
+
+func shortage(account *spawnv1.Account, who string) string {
 	return fmt.Sprintf("account %q (%s) allows %s and has %d%s; delete one, or have the account's tier or maxBots raised",
-		account.Name, plan(account), bots(account.Limit()), len(holders), who)
+		account.Name, plan(account), bots(account.Limit()), len(account.Status.Slots), who)
 }
 
 // plan is what the Account's limit comes from.
@@ -42,7 +49,8 @@ func bots(number int32) string {
 	return fmt.Sprintf("%d bots", number)
 }
 
-func list(names []string) string {
+// List names Bots, ten at most, and counts the rest.
+func List(names []string) string {
 	if more := len(names) - named; more > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:named], ", "), more)
 	}

@@ -4,6 +4,8 @@
 package slots
 
 import (
+	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -52,4 +54,25 @@ func Holders(account *spawnv1.Account, namespace string) []string {
 	}
 	slices.Sort(holders)
 	return holders
+}
+
+// Beyond are the newest of the Bots that have a slot, as many as are more than the limit, oldest first. A slot without
+// a Bot counts as newer than all.
+func Beyond(account *spawnv1.Account, bots []spawnv1.Bot) []string {
+	born := make(map[string]int64, len(bots))
+	for i := range bots {
+		key := KeyOf(&bots[i])
+		if account.Status.Slots[key].UID == "" || Holds(account, &bots[i]) {
+			born[key] = bots[i].CreationTimestamp.Unix()
+		}
+	}
+	age := func(key string) int64 {
+		if at, exists := born[key]; exists {
+			return at
+		}
+		return math.MaxInt64
+	}
+	keys := Holders(account, "")
+	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(age(a), age(b)) })
+	return keys[min(int(account.Limit()), len(keys)):]
 }

@@ -80,6 +80,40 @@ func TestFluxAddsANamespaceWithABotInIt(t *testing.T) {
 	}
 }
 
+// What a set allows is not allowed yet when all of it is dry-run. A refusal then would be one for ever: Flux applies
+// nothing of a set of which it could not dry-run everything.
+func TestFluxRaisesALimitAndAllowsMoreWithBotsThatNeedIt(t *testing.T) {
+	const team = "flux-raise"
+	api, warned := warnedClient(t)
+	flux := fluxWith(api)
+	small := accountManifest(team, team)
+	set(t, small, int64(1), "spec", "maxBots")
+	first := []*unstructured.Unstructured{namespaceManifest(team), small}
+	staged(t, flux, first, ssa.CreatedAction, "Account/flux-raise")
+	if err := initialize(t.Context(), team); err != nil {
+		t.Fatal(err)
+	}
+	staged(t, flux, append(first, botManifest(team, team, "a")), ssa.CreatedAction, "Bot/flux-raise/a")
+
+	large, live := accountManifest(team, team), botManifest(team, team, "a")
+	set(t, large, "Allowed", "spec", "liveTrading")
+	set(t, live, "Live", "spec", "trading", "mode")
+	for _, limit := range []string{"maxPositionSizeBps", "maxDailyLossBps", "maxDrawdownBps", "maxTradesPerDay"} {
+		set(t, live, int64(1), "spec", "risk", limit)
+	}
+	second := []*unstructured.Unstructured{namespaceManifest(team), large, live, botManifest(team, team, "b")}
+	removedAfter(t, second)
+	staged(t, flux, second, ssa.ConfiguredAction, "Account/flux-raise", "Bot/flux-raise/a")
+	for _, said := range []string{"would be refused", "allows 1 bot and has 1: a", "does not allow Live trading"} {
+		if !warned.of(said) {
+			t.Errorf("nobody was warned of %q", said)
+		}
+	}
+	if now := accountNow(t, team); len(now.Status.Slots) != 2 {
+		t.Errorf("two bots have slots %v", now.Status.Slots)
+	}
+}
+
 // TestArgoAppliesAnAccountWithItsBots is of Argo CD with server-side apply. It orders kinds that it does not know by
 // name alone, so that a Bot may come before its Account.
 func TestArgoAppliesAnAccountWithItsBots(t *testing.T) {
@@ -260,6 +294,13 @@ func botManifest(account, namespace, name string) *unstructured.Unstructured {
 	manifest := unstructuredBot(account, name)
 	manifest.SetNamespace(namespace)
 	return manifest
+}
+
+func set(t *testing.T, manifest *unstructured.Unstructured, value any, fields ...string) {
+	t.Helper()
+	if err := unstructured.SetNestedField(manifest.Object, value, fields...); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func namespaceManifest(name string) *unstructured.Unstructured {

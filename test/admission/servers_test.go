@@ -11,12 +11,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/cert"
 	"k8s.io/utils/clock"
@@ -157,16 +157,9 @@ func configure(ctx context.Context, address string, authority []byte) error {
 	if err := shared.api.Create(ctx, &configuration); err != nil {
 		return fmt.Errorf("installing the webhooks: %w", err)
 	}
-	if err := shared.api.Create(ctx, newAccount("asked", 0)); err != nil {
-		return err
-	}
-	// An Account that is not initialized is let through with a warning, one that is and has no slot is refused: then the
-	// webhooks have been asked.
-	if err := initialize(ctx, "asked"); err != nil {
-		return err
-	}
 	return wait.PollUntilContextTimeout(ctx, lookEvery, askedWithin, true, func(ctx context.Context) (bool, error) {
-		err := shared.api.Create(ctx, newBot("asked", "probe"), client.DryRunAll)
-		return apierrors.IsForbidden(err), nil
+		err := shared.api.Create(ctx, newBot("nobody", "probe"), client.DryRunAll)
+		asked := slices.ContainsFunc(readsOf, func(reads *atomic.Int64) bool { return reads.Load() > 0 })
+		return asked, err
 	})
 }

@@ -342,9 +342,11 @@ func TestPeopleMayDoTheirWork(t *testing.T) {
 		{operator, "creates a Bot", func(ctx context.Context, api client.Client) error {
 			return api.Create(ctx, newBot(north, "by-operator"))
 		}},
-		{operator, "opens a Secret to Bots", func(ctx context.Context, api client.Client) error {
-			return api.Patch(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: north, Name: "model"}},
-				client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"spawn.cedros.io/bot-access":"true"}}}`)))
+		{operator, "makes a Secret that is open to Bots", func(ctx context.Context, api client.Client) error {
+			return api.Create(ctx, newSecret("made-by-operator"))
+		}},
+		{operator, "replaces it", func(ctx context.Context, api client.Client) error {
+			return api.Update(ctx, newSecret("made-by-operator"))
 		}},
 		{editor, "creates a Bot", func(ctx context.Context, api client.Client) error {
 			return api.Create(ctx, newBot(north, "by-editor"))
@@ -378,6 +380,15 @@ func TestAPrivateImageIsRefusedByTheSchema(t *testing.T) {
 	bot.Spec.Machine.Image = "63663980"
 	if err := operator.client(t).Create(t.Context(), bot); !apierrors.IsInvalid(err) {
 		t.Errorf("a Bot with a private image: %v, want it to be invalid", err)
+	}
+}
+
+func newSecret(name string) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: north, Name: name, Labels: map[string]string{spawnv1.BotAccessLabel: "true"},
+		},
+		StringData: map[string]string{"key": "new"},
 	}
 }
 

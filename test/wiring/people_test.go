@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
@@ -29,7 +30,14 @@ var (
 
 func (p person) client(t *testing.T) client.Client {
 	t.Helper()
+	return p.listens(t, rest.NoWarnings{})
+}
+
+// listens is a client of a person who hears warnings.
+func (p person) listens(t *testing.T, ear rest.WarningHandler) client.Client {
+	t.Helper()
 	config := shared.plane.Config()
+	config.WarningHandler = ear
 	config.Impersonate.UserName = p.name
 	config.Impersonate.Groups = []string{p.group, "system:authenticated"}
 	api, err := client.New(config, client.Options{Scheme: manager.Scheme()})

@@ -5,7 +5,6 @@ package wiring
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -131,7 +130,8 @@ func TestTenantsAreRefusedWhatTheirAccountForbids(t *testing.T) {
 	w := newWorld(t)
 	north := w.withSampleTenants(t)
 	api := operator.client(t)
-	north.pricesAreKnown(t, api)
+	north.pricesAreKnown(t)
+	var accepted []string
 	for name, wrong := range wrongs {
 		t.Run(name, func(t *testing.T) {
 			account := wrong.account
@@ -160,8 +160,24 @@ func TestTenantsAreRefusedWhatTheirAccountForbids(t *testing.T) {
 			if err := api.Patch(t.Context(), before, harmless); err != nil {
 				t.Errorf("another change is refused: %v", err)
 			}
+			accepted = append(accepted, good.Name)
 		})
 	}
+	for _, name := range accepted {
+		north.hasMachine(t, name)
+	}
+}
+
+// hasMachine waits until a Bot has an instance.
+func (c *tenant) hasMachine(t *testing.T, name string) {
+	t.Helper()
+	eventually(t, "what is allowed has a machine", soonEnough, func(ctx context.Context) error {
+		bot, err := c.bot(ctx, name)
+		if err == nil && bot.Status.InstanceID == 0 {
+			err = notYet(bot)
+		}
+		return err
+	})
 }
 
 // goodBot is one that Account north and Account plain allow.
@@ -179,14 +195,21 @@ func (c *tenant) goodBot(account string) *spawnv1.Bot {
 	return bot
 }
 
-// pricesAreKnown waits until the webhook knows what machines cost. Until then it leaves their price to the controller.
-func (c *tenant) pricesAreKnown(t *testing.T, api client.Client) {
+// pricesAreKnown waits until the webhook knows what machines cost: until then it leaves their price to the controller.
+// A dry run is only warned of what would be refused.
+func (c *tenant) pricesAreKnown(t *testing.T) {
 	t.Helper()
+	var heard warnings
+	api := operator.listens(t, &heard)
 	eventually(t, "prices are known", soonEnough, func(ctx context.Context) error {
+		heard = nil
 		bot := c.goodBot(c.account)
 		bot.Spec.Machine.Size = "c-2"
-		if err := api.Create(ctx, bot, client.DryRunAll); !apierrors.IsForbidden(err) {
-			return fmt.Errorf("a dear Bot: %w", errors.Join(err, errors.New("it is not refused")))
+		if err := api.Create(ctx, bot, client.DryRunAll); err != nil {
+			return err
+		}
+		if said := strings.Join(heard, "\n"); !strings.Contains(said, `"c-2" costs 62500`) {
+			return fmt.Errorf("of a dear Bot it says %q", said)
 		}
 		return nil
 	})

@@ -1,28 +1,18 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-package account
+package slots_test
 
 import (
 	"strings"
 	"testing"
-	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/slots"
 )
 
 func TestTheNewestBotsAreBeyondTheLimit(t *testing.T) {
-	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	slot := func(uid string) spawnv1.Slot { return spawnv1.Slot{UID: uid} }
-	bot := func(name string, minutes int) spawnv1.Bot {
-		return spawnv1.Bot{ObjectMeta: metav1.ObjectMeta{
-			Namespace: "desk", Name: name, UID: types.UID(name),
-			CreationTimestamp: metav1.NewTime(noon.Add(time.Duration(minutes) * time.Minute)),
-		}}
-	}
 	bots := []spawnv1.Bot{bot("young", 9), bot("old", 0), bot("twin-b", 5), bot("twin-a", 5), bot("without", 99)}
 	all := map[string]spawnv1.Slot{
 		"desk/young": slot("young"), "desk/old": slot("old"), "desk/twin-a": slot("twin-a"), "desk/twin-b": slot("twin-b"),
@@ -36,17 +26,18 @@ func TestTheNewestBotsAreBeyondTheLimit(t *testing.T) {
 		slots map[string]spawnv1.Slot
 		want  string
 	}{
-		"none":                    {4, all, ""},
-		"the newest":              {3, all, "desk/young"},
-		"one of two as old":       {2, all, "desk/twin-b desk/young"},
-		"all":                     {0, all, "desk/old desk/twin-a desk/twin-b desk/young"},
+		"none":                    {5, all, ""},
+		"one without its Bot":     {4, all, "desk/reserved"},
+		"the newest":              {3, all, "desk/young desk/reserved"},
+		"one of two as old":       {2, all, "desk/twin-b desk/young desk/reserved"},
+		"all":                     {0, all, "desk/old desk/twin-a desk/twin-b desk/young desk/reserved"},
 		"slots without their Bot": {2, withGhosts, "desk/gone desk/old"},
 		"and besides":             {1, withGhosts, "desk/young desk/gone desk/old"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			account := &spawnv1.Account{Spec: spawnv1.AccountSpec{MaxBots: &test.limit}}
 			account.Status.Slots = test.slots
-			if got := strings.Join(beyond(account, bots), " "); got != test.want {
+			if got := strings.Join(slots.Beyond(account, bots), " "); got != test.want {
 				t.Errorf("beyond are %q, want %q", got, test.want)
 			}
 		})
