@@ -9,7 +9,8 @@ MAKEFLAGS += --no-print-directory
 IMAGE ?= open-spawn
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TAG ?= $(VERSION)
-PKG ?= ./...
+# Those that take longest come first, so that none is left to run alone at the end.
+PKG ?= ./controllers/bot ./test/lives ./test/rest ./test/wiring ./controllers/... ./...
 COUNT ?= 20
 N ?= 200
 KUBECTL ?= $(firstword $(shell command -v kubectl) $(wildcard bin/k8s/*/kubectl) kubectl)

@@ -162,12 +162,12 @@ func TestARefusedSpecKeepsItsReasonThroughAFreeze(t *testing.T) {
 	e := testenv.New(t)
 	e.Cloud.AddTeam(dosim.Team{}, foreign)
 	e.GivenAccount()
-	e.GivenBot("scout", func(b *spawnv1.Bot) { b.Spec.Machine.Size = "s-enormous" })
+	e.GivenBot("scout", func(b *spawnv1.Bot) { b.Spec.Machine.Region = "mars1" })
 	refused := func() bool {
 		d := e.Droplets()
 		return len(d) == 1 && status.Reason(&d[0], spawnv1.ExistsCondition) == spawnv1.CreateRefusedReason
 	}
-	e.Until("the size is refused", refused)
+	e.Until("the region is refused", refused)
 	e.SetToken(foreign)
 	anHour(e)
 	e.SetToken("token-1")

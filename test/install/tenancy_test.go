@@ -6,9 +6,12 @@ package install
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/certs"
 )
 
 const (
@@ -36,7 +40,11 @@ var (
 	operator = person{"olga", "north-operators"}
 	viewer   = person{"vera", "north-viewers"}
 	editor   = person{"ed", "north-editors"} // bound to the cluster's own role edit
+	owner    = person{"ada", "north-owners"} // bound to the cluster's own role admin
 )
+
+// tenants are all who belong to tenant north.
+var tenants = []person{operator, viewer, editor, owner}
 
 func (p person) client(t *testing.T) client.Client {
 	t.Helper()
@@ -51,8 +59,8 @@ func (p person) client(t *testing.T) client.Client {
 	return api
 }
 
-// withTenants applies the samples of a two-tenant installation as an administrator, and binds the cluster's own role
-// edit in one of them. No manager runs, so nothing but RBAC and the schema refuses anything here.
+// withTenants applies the samples of a two-tenant installation as an administrator, and binds the cluster's own
+// roles edit and admin in one of them. No manager runs, so nothing but RBAC and the schema refuses anything here.
 func withTenants(t *testing.T) client.Client {
 	t.Helper()
 	withManager(t)
@@ -60,13 +68,10 @@ func withTenants(t *testing.T) client.Client {
 	api, _ := admin(t)
 	kubectl(t, "apply", "--server-side", "-k", tenancyDir)
 	kubectl(t, "apply", "--server-side", "-k", tenancyDir) // a second time changes nothing and conflicts with nothing
-	binding := &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: north, Name: "editors"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "edit"},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: editor.group}},
-	}
-	if err := api.Create(t.Context(), binding); err != nil {
-		t.Fatal(err)
+	for role, who := range map[string]person{"edit": editor, "admin": owner} {
+		if err := api.Create(t.Context(), newBinding(role, who)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
@@ -75,6 +80,15 @@ func withTenants(t *testing.T) client.Client {
 		}
 	})
 	return api
+}
+
+// newBinding gives somebody a ClusterRole in tenant north.
+func newBinding(role string, who person) *rbacv1.RoleBinding {
+	return &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: north, Name: who.group},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: who.group}},
+	}
 }
 
 // try is one thing that somebody tries.
@@ -99,7 +113,7 @@ func TestCRIT002_TenantsCannotTouchWhatLimitsThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = boss.Delete(context.WithoutCancel(t.Context()), droplet) })
-	for _, try := range forbidden(droplet) {
+	for _, try := range slices.Concat(forbidden(droplet), takeovers(droplet), escalations()) {
 		err := try.do(t.Context(), try.who.client(t))
 		if !apierrors.IsForbidden(err) {
 			t.Errorf("%s of %s %s: %v, want a refusal", try.who.name, try.who.group, try.what, err)
@@ -132,7 +146,7 @@ func forbidden(droplet *spawnv1.Droplet) []try {
 	pilot := &spawnv1.Bot{ObjectMeta: metav1.ObjectMeta{Namespace: north, Name: "pilot"}}
 	forged := `{"status":{"slots":{"tenant-north/pilot":{"uid":"mine","reservedAt":"2026-01-01T00:00:00Z"}}}}`
 	var tries []try
-	for _, who := range []person{operator, viewer, editor} {
+	for _, who := range tenants {
 		tries = append(tries,
 			try{who, "forges a slot", mergeStatus(account, forged)},
 			try{who, "raises its own tier", merge(account, `{"spec":{"tier":"Pro"}}`)},
@@ -194,6 +208,126 @@ func forbidden(droplet *spawnv1.Droplet) []try {
 	)
 }
 
+// takeovers are other ways to the same: by other verbs, for many objects at once, and by way of the manager.
+func takeovers(droplet *spawnv1.Droplet) (tries []try) {
+	account := &spawnv1.Account{
+		ObjectMeta: metav1.ObjectMeta{Name: "north", ResourceVersion: "1"},
+		Spec:       spawnv1.AccountSpec{ExternalID: "tenant-north", Tier: spawnv1.AccountTierPro},
+	}
+	pilot := newBot(north, "pilot")
+	pilot.ResourceVersion = "1"
+	updates := func(object client.Object) func(context.Context, client.Client) error {
+		return func(ctx context.Context, api client.Client) error {
+			copied, _ := object.DeepCopyObject().(client.Object)
+			return api.Status().Update(ctx, copied)
+		}
+	}
+	for _, who := range tenants {
+		tries = append(tries,
+			try{who, "updates the slots of its Account", updates(account)},
+			try{who, "updates the status of a Bot", updates(pilot)},
+			try{who, "updates the status of a Droplet", updates(droplet)},
+			try{who, "updates its Account", func(ctx context.Context, api client.Client) error {
+				return api.Update(ctx, account.DeepCopy())
+			}},
+			try{who, "has another's Account list its namespace", func(ctx context.Context, api client.Client) error {
+				return api.Patch(ctx, &spawnv1.Account{ObjectMeta: metav1.ObjectMeta{Name: "south"}},
+					client.RawPatch(types.MergePatchType, []byte(`{"spec":{"namespaces":["tenant-north","tenant-south"]}}`)))
+			}},
+			try{who, "updates a Droplet", func(ctx context.Context, api client.Client) error {
+				return api.Update(ctx, droplet.DeepCopy())
+			}},
+			try{who, "deletes every Droplet", func(ctx context.Context, api client.Client) error {
+				return api.DeleteAllOf(ctx, &spawnv1.Droplet{}, client.InNamespace(north))
+			}},
+			try{who, "deletes every Account", func(ctx context.Context, api client.Client) error {
+				return api.DeleteAllOf(ctx, &spawnv1.Account{})
+			}},
+			try{who, "asks for a token of the manager", func(ctx context.Context, api client.Client) error {
+				manager := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: managerAccount}}
+				return api.SubResource("token").Create(ctx, manager, &authenticationv1.TokenRequest{})
+			}},
+			try{who, "reads a Secret of the manager", func(ctx context.Context, api client.Client) error {
+				return api.Get(ctx, client.ObjectKey{Namespace: systemNamespace, Name: certs.SecretName}, &corev1.Secret{})
+			}},
+			try{who, "removes the webhooks", func(ctx context.Context, api client.Client) error {
+				return api.Delete(ctx, &admissionregistrationv1.ValidatingWebhookConfiguration{
+					ObjectMeta: metav1.ObjectMeta{Name: webhooksName},
+				})
+			}},
+		)
+	}
+	return tries
+}
+
+// escalations are what the admin of a namespace tries, who may write Roles and RoleBindings there.
+func escalations() []try {
+	grants := func(resource string) func(context.Context, client.Client) error {
+		return func(ctx context.Context, api client.Client) error {
+			return api.Create(ctx, &rbacv1.Role{
+				ObjectMeta: metav1.ObjectMeta{Namespace: north, Name: "more"},
+				Rules: []rbacv1.PolicyRule{{
+					APIGroups: []string{spawnv1.GroupName}, Resources: []string{resource}, Verbs: []string{"create", "patch"},
+				}},
+			})
+		}
+	}
+	return []try{
+		{owner, "grants itself Droplets", grants("droplets")},
+		{owner, "grants itself the status of Droplets", grants("droplets/status")},
+		{owner, "grants itself the status of Bots", grants("bots/status")},
+		{owner, "grants itself everything of ours", grants("*")},
+		{owner, "grants itself the manager's role", func(ctx context.Context, api client.Client) error {
+			return api.Create(ctx, newBinding("open-spawn-manager", person{owner.name, "more"}))
+		}},
+		{owner, "grants itself the platform's role", func(ctx context.Context, api client.Client) error {
+			return api.Create(ctx, newBinding("open-spawn-account-admin", person{owner.name, "more"}))
+		}},
+	}
+}
+
+// Whoever may write a spec sends a status along: it is not stored, and nothing is forged by it.
+func TestCRIT002_AStatusThatComesWithASpecIsDropped(t *testing.T) {
+	boss := withTenants(t)
+	awaitAggregation(t)
+	forged := spawnv1.BotStatus{
+		DropletName: "pilot-0123456789abc", InstanceID: 1,
+		Conditions: []metav1.Condition{{
+			Type: spawnv1.AdmittedCondition, Status: metav1.ConditionTrue, Reason: spawnv1.AdmittedReason,
+			LastTransitionTime: metav1.Unix(0, 0),
+		}},
+	}
+	for _, who := range []person{operator, editor, owner} {
+		bot := newBot(north, "of-"+who.name)
+		bot.Status = forged
+		if err := who.client(t).Create(t.Context(), bot); err != nil {
+			t.Fatal(err)
+		}
+		patch := client.RawPatch(types.MergePatchType, []byte(`{"status":{"dropletName":"pilot-0123456789abc"}}`))
+		if err := who.client(t).Patch(t.Context(), bot, patch); err != nil {
+			t.Fatal(err)
+		}
+		if err := boss.Get(t.Context(), client.ObjectKeyFromObject(bot), bot); err != nil {
+			t.Fatal(err)
+		}
+		if bot.Status.DropletName != "" || bot.Status.InstanceID != 0 || len(bot.Status.Conditions) > 0 {
+			t.Errorf("%s of %s has a Bot with status %+v", who.name, who.group, bot.Status)
+		}
+	}
+	account := &spawnv1.Account{ObjectMeta: metav1.ObjectMeta{Name: "north"}}
+	patch := client.RawPatch(types.MergePatchType,
+		[]byte(`{"status":{"slots":{"tenant-north/pilot":{"uid":"mine","reservedAt":"2026-01-01T00:00:00Z"}}}}`))
+	if err := platform.client(t).Patch(t.Context(), account, patch); err != nil {
+		t.Fatal(err)
+	}
+	if err := boss.Get(t.Context(), client.ObjectKeyFromObject(account), account); err != nil {
+		t.Fatal(err)
+	}
+	if len(account.Status.Slots) > 0 {
+		t.Errorf("whoever may write Accounts has forged slots %v", account.Status.Slots)
+	}
+}
+
 func TestPeopleMayDoTheirWork(t *testing.T) {
 	withTenants(t)
 	awaitAggregation(t)
@@ -219,6 +353,12 @@ func TestPeopleMayDoTheirWork(t *testing.T) {
 		}},
 		{editor, "deletes a Bot", func(ctx context.Context, api client.Client) error {
 			return api.Delete(ctx, newBot(north, "by-editor"))
+		}},
+		{owner, "creates a Bot", func(ctx context.Context, api client.Client) error {
+			return api.Create(ctx, newBot(north, "by-owner"))
+		}},
+		{owner, "grants what it has", func(ctx context.Context, api client.Client) error {
+			return api.Create(ctx, newBinding("edit", person{owner.name, "north-helpers"}))
 		}},
 		{editor, "reads Droplets", func(ctx context.Context, api client.Client) error {
 			return api.List(ctx, &spawnv1.DropletList{}, client.InNamespace(north))

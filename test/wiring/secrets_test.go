@@ -4,16 +4,12 @@
 package wiring
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/base64"
 	"fmt"
-	"io"
-	"os"
-	"strings"
+	"runtime"
+	"sync"
+	"syscall"
 	"testing"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/rand"
@@ -23,138 +19,123 @@ import (
 	"github.com/cedros-io/open-spawn/internal/localrun"
 )
 
-const (
-	foreignSecrets = 1000
-	// window is how much of a process's memory is looked through at once.
-	window = 1 << 20
-)
+// foreign is how many Secrets there are in the namespace that no Bot names.
+const foreign = 1000
 
-// Whoever takes the manager over has what it holds: of the Secrets beside those that its Bots name, that is nothing.
-func TestOfAThousandForeignSecretsTheManagerReadsNoneAndHoldsNone(t *testing.T) {
+// strangers are Secrets that no Bot names. Every other one is open to bots, because that alone must not have it read.
+type strangers struct {
+	// name begins the name of each, and value what is in each: 24 bytes that are nowhere else, so that base64 has them
+	// whole.
+	name, value string
+}
+
+// The manager never collects its garbage here: whatever it has once held is still there when its memory is searched.
+func TestNoneOfAThousandForeignSecretsIsReadOrHeld(t *testing.T) {
 	w := newWorld(t)
 	c := w.newTenant(t).withAccount(t)
-	marker := "marker-" + rand.String(23) // 30 bytes: so many are whole groups of base64
-	c.givenForeignSecrets(t, marker)
-	bot := "reader-" + rand.String(20)
-	manager := w.startAsked(t, "--inventory-interval=1s")
+	c.hasSecret(t, "more", true, "ex-"+w.secret)
+	others := strangers{name: "stranger-" + rand.String(8), value: "sk-" + rand.String(21)}
+	others.arrive(t, c, 0, foreign/2)
+
+	w.variables = []string{"GOGC=off"}
+	manager := w.startAsked(t)
+	bot := "curator-" + rand.String(8)
 	c.apply(t, bot)
 	c.becomeReady(t, bot)
-	manager.holds(t, marker, false)
-	kubectl(t, "patch", "-n", c.namespace, "bot", bot, "--type=merge", "-p", `{"spec":{"deletionPolicy":"Snapshot"}}`)
+	others.arrive(t, c, foreign/2, foreign) // a watch would hear of these
+	c.wish(t, bot, `{"spec":{"llm":{"model":"claude-opus-4-1"},`+
+		`"credentials":[{"name":"EXCHANGE_KEY","secretRef":{"name":"more","key":"value"}}]}}`)
 	c.becomeReady(t, bot)
-	manager.holds(t, bot, true)
-	manager.holds(t, marker, false)
+	others.areNotIn(t, manager, bot, w.token, w.secret, "ex-"+w.secret)
 	kubectl(t, "delete", "--timeout=60s", "-n", c.namespace, "bot", bot)
-	manager.holds(t, marker, false)
-	c.readsOnlyItsSecret(t, "keys")
+	others.areNotIn(t, manager, bot, w.token)
+	manager.signal(t, syscall.SIGTERM)
+	manager.ends(t)
+	c.onlyTheseWereRead(t, "keys", "more")
 }
 
-// givenForeignSecrets makes Secrets that no Bot names, half of them open to bots.
-func (c *tenant) givenForeignSecrets(t *testing.T, marker string) {
+// arrive creates the Secrets with these numbers, many at a time.
+func (s strangers) arrive(t *testing.T, c *tenant, from, to int) {
 	t.Helper()
-	group, ctx := errgroup.WithContext(t.Context())
-	group.SetLimit(16)
-	for n := range foreignSecrets {
-		secret := &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: fmt.Sprintf("foreign-%d", n)},
-			StringData: map[string]string{"llm": fmt.Sprint(marker, n)},
-		}
-		if n%2 == 0 {
-			secret.Labels = map[string]string{spawnv1.BotAccessLabel: "true"}
-		}
-		group.Go(func() error { return shared.api.Create(ctx, secret) })
+	const hands = 32
+	numbers := make(chan int)
+	var group sync.WaitGroup
+	for range hands {
+		group.Go(func() {
+			for n := range numbers {
+				value := fmt.Sprintf("%s-%04d-%s", s.value, n, rand.String(24))
+				c.hasSecret(t, fmt.Sprintf("%s-%04d", s.name, n), n%2 == 0, value)
+			}
+		})
 	}
-	if err := group.Wait(); err != nil {
-		t.Fatal(err)
+	for n := from; n < to; n++ {
+		numbers <- n
+	}
+	close(numbers)
+	group.Wait()
+}
+
+// hasSecret creates a Secret with one value. It may be called from any goroutine.
+func (c *tenant) hasSecret(t *testing.T, name string, open bool, value string) {
+	t.Helper()
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: name},
+		StringData: map[string]string{"value": value},
+	}
+	if open {
+		secret.Labels = map[string]string{spawnv1.BotAccessLabel: "true"}
+	}
+	if err := shared.api.Create(t.Context(), secret); err != nil {
+		t.Errorf("creating Secret %s: %v", name, err)
 	}
 }
 
-// readsOnlyItsSecret checks all that the manager has asked of the API server about Secrets.
-func (c *tenant) readsOnlyItsSecret(t *testing.T, name string) {
+// areNotIn searches the manager's memory. That the search finds what is there is seen by what must be: the Bot, the
+// token, and the Secrets that it read because the Bot names them.
+func (s strangers) areNotIn(t *testing.T, manager *child, bot string, held ...string) {
 	t.Helper()
-	reads := 0
-	err := managerRequests(shared.plane.AuditLogPath(), func(r *request) {
-		about := r.ObjectRef
-		switch {
-		case about.Resource != "secrets":
-		case about.Namespace == c.namespace && about.Name == name && r.Verb == "get":
-			reads++
-		case about.Namespace == c.namespace:
-			t.Errorf("%s of %s: %s", r.Verb, about.Name, r.RequestURI)
-		case (r.Verb == "list" || r.Verb == "watch") && (about.Namespace != localrun.SystemNamespace ||
-			!strings.Contains(r.RequestURI, "fieldSelector=metadata.name%3D"+certs.SecretName)):
-			t.Errorf("%s of Secrets that are not its own: %s", r.Verb, r.RequestURI)
+	if runtime.GOOS != "linux" {
+		t.Logf("the memory of a program is not searched on %s", runtime.GOOS)
+		return
+	}
+	found := manager.holds(t, append(held, bot, s.name, s.value)...)
+	for _, text := range append(held, bot) {
+		if !found[text] {
+			t.Errorf("the manager does not hold %q: the search is blind", text)
+		}
+	}
+	for what, text := range map[string]string{"names": s.name, "values": s.value} {
+		if found[text] {
+			t.Errorf("the manager holds %s of Secrets that no Bot names", what)
+		}
+	}
+}
+
+// onlyTheseWereRead checks what the API server has noted of all managers so far: they have read these Secrets of the
+// tenant, one by one, and no other; and listed and watched none anywhere, but their own one.
+func (c *tenant) onlyTheseWereRead(t *testing.T, names ...string) {
+	t.Helper()
+	read := map[string]int{}
+	err := managerRequests(shared.plane.AuditLogPath(), func(e *request) {
+		switch on := e.ObjectRef; {
+		case on.Resource != "secrets" || on.APIGroup != "":
+		case on.Namespace == localrun.SystemNamespace && on.Name == certs.SecretName:
+		case e.Verb != "get":
+			t.Errorf("the manager asked to %s Secrets: %s", e.Verb, e.RequestURI)
+		case on.Namespace == c.namespace:
+			read[on.Name]++
 		}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if reads == 0 {
-		t.Errorf("the Bot's own Secret %s was not read", name)
-	}
-}
-
-// holds checks whether the program has something in its memory, as it is or as JSON has bytes.
-func (c *child) holds(t *testing.T, what string, want bool) {
-	t.Helper()
-	encoded := base64.StdEncoding.EncodeToString([]byte(what)[:len(what)/3*3])
-	held, err := memoryHas(c.cmd.Process.Pid, []byte(what), []byte(encoded))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if held != want {
-		t.Errorf("the manager has %q in its memory: %v, want %v", what, held, want)
-	}
-}
-
-// memoryHas looks through all memory of a process that can be read, as Linux tells of it.
-func memoryHas(pid int, needles ...[]byte) (bool, error) {
-	maps, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid))
-	if err != nil {
-		return false, err
-	}
-	defer func() { _ = maps.Close() }()
-	memory, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
-	if err != nil {
-		return false, err
-	}
-	defer func() { _ = memory.Close() }()
-	for lines := bufio.NewScanner(maps); lines.Scan(); {
-		if strings.Contains(lines.Text(), "[v") { // what the kernel maps there, such as its clock
-			continue
+	for _, name := range names {
+		if read[name] == 0 {
+			t.Errorf("Secret %s was never read, which the Bot names", name)
 		}
-		var from, to int64
-		var may string
-		if _, err := fmt.Sscanf(lines.Text(), "%x-%x %s", &from, &to, &may); err != nil {
-			return false, fmt.Errorf("reading %q: %w", lines.Text(), err)
-		}
-		if !strings.HasPrefix(may, "r") {
-			continue
-		}
-		if sectionHas(io.NewSectionReader(memory, from, to-from), needles) {
-			return true, nil
-		}
+		delete(read, name)
 	}
-	return false, nil
-}
-
-// sectionHas looks through a part of it, as far as it can be read: the process runs on, and may give some back.
-func sectionHas(section io.Reader, needles [][]byte) bool {
-	overlap := 0
-	for _, needle := range needles {
-		overlap = max(overlap, len(needle))
-	}
-	buffer, kept := make([]byte, overlap+window), 0
-	for {
-		n, err := io.ReadFull(section, buffer[kept:])
-		for _, needle := range needles {
-			if bytes.Contains(buffer[:kept+n], needle) {
-				return true
-			}
-		}
-		if err != nil {
-			return false
-		}
-		kept = copy(buffer, buffer[kept+n-overlap:kept+n])
+	if len(read) > 0 {
+		t.Errorf("these Secrets were read, which no Bot names: %v", read)
 	}
 }
