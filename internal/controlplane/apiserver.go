@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,6 +20,8 @@ import (
 const (
 	// startTimeout allows for a busy machine: alone, kube-apiserver serves after 4 s on 2 cores.
 	startTimeout = time.Minute
+	// startAttempts is how often other ports are chosen.
+	startAttempts = 4
 	// stopTimeout is how long a program may take to end by itself before it is killed.
 	stopTimeout = 20 * time.Second
 	// secretboxKeySize is what the secretbox provider wants, in bytes.
@@ -39,10 +42,39 @@ rules:
 `
 )
 
-// startAPIServer starts etcd and kube-apiserver, and installs the CustomResourceDefinitions.
+// programs are those that envtest starts, in this order.
+var programs = []string{"etcd", "kube-apiserver"}
+
+// startAPIServer starts etcd and kube-apiserver, and installs the CustomResourceDefinitions. A port is chosen a moment
+// before the program listens on it; when somebody takes it in between, other ports are chosen.
 func (p *Plane) startAPIServer(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("starting kube-apiserver: %w", err)
+	return p.withOtherPorts(ctx, p.tryAPIServer)
+}
+
+// withOtherPorts tries again for as long as a port was the reason.
+func (p *Plane) withOtherPorts(ctx context.Context, try func() error) error {
+	for attempt := 1; ; attempt++ {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("starting kube-apiserver: %w", err)
+		}
+		err := try()
+		if err == nil {
+			return ctx.Err()
+		}
+		if attempt == startAttempts || !p.layout.portTaken(programs...) {
+			return p.layout.explain(fmt.Errorf("starting etcd and kube-apiserver: %w", err), programs...)
+		}
+		p.say("a port was taken; starting again with others")
+	}
+}
+
+// tryAPIServer starts both programs once, with ports that were free.
+func (p *Plane) tryAPIServer() error {
+	if p.env != nil {
+		// What the attempt before has started, and what it wrote under a key that is no more.
+		if err := errors.Join(p.env.Stop(), os.RemoveAll(p.layout.etcdData())); err != nil {
+			return fmt.Errorf("starting again: %w", err)
+		}
 	}
 	p.env = &envtest.Environment{
 		UseExistingCluster:       ptr.To(false),
@@ -59,10 +91,8 @@ func (p *Plane) startAPIServer(ctx context.Context) error {
 		return err
 	}
 	// envtest takes no context: it is bounded by its own timeouts.
-	if _, err := p.env.Start(); err != nil {
-		return p.layout.explain("kube-apiserver", fmt.Errorf("starting etcd and kube-apiserver: %w", err))
-	}
-	return ctx.Err()
+	_, err := p.env.Start()
+	return err
 }
 
 func (p *Plane) configureEtcd() error {
@@ -72,7 +102,7 @@ func (p *Plane) configureEtcd() error {
 	}
 	p.env.ControlPlane.Etcd = &envtest.Etcd{
 		Path:    filepath.Join(p.assets, "etcd"),
-		DataDir: filepath.Join(p.layout.etcd(), "data"),
+		DataDir: p.layout.etcdData(),
 		Out:     log,
 		Err:     log,
 	}

@@ -54,7 +54,7 @@ func (p *Plane) startControllerManager(ctx context.Context) error {
 		return err
 	}
 	if err := p.awaitControllerManager(ctx); err != nil {
-		return p.layout.explain(name, fmt.Errorf("starting %s: %w", name, err))
+		return p.layout.explain(fmt.Errorf("starting %s: %w", name, err), name)
 	}
 	return nil
 }

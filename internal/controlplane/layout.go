@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 )
 
 // logTail is how much of a log an error carries: enough for the last few lines, where a program says why it ended.
@@ -41,6 +43,7 @@ func newLayout(dir string) (layout, error) {
 }
 
 func (l layout) etcd() string              { return filepath.Join(l.dir, "etcd") }
+func (l layout) etcdData() string          { return filepath.Join(l.etcd(), "data") }
 func (l layout) apiServer() string         { return filepath.Join(l.dir, "apiserver") }
 func (l layout) controllerManager() string { return filepath.Join(l.dir, "controller-manager") }
 func (l layout) users() string             { return filepath.Join(l.dir, "users") }
@@ -69,12 +72,23 @@ func (l layout) removeState() error {
 	return errors.Join(errs...)
 }
 
-// explain adds the end of a program's log to an error, since the log may be gone when the error is read.
-func (l layout) explain(program string, err error) error {
-	content, readErr := os.ReadFile(filepath.Clean(l.log(program)))
-	if readErr != nil || len(content) == 0 {
-		return err
+// explain adds the ends of the programs' logs to an error, since the logs may be gone when the error is read.
+func (l layout) explain(err error, programs ...string) error {
+	for _, program := range programs {
+		content, readErr := os.ReadFile(filepath.Clean(l.log(program)))
+		if readErr != nil || len(content) == 0 {
+			continue
+		}
+		tail := content[max(0, len(content)-logTail):]
+		err = fmt.Errorf("%w; the log of %s ends with:\n%s", err, program, bytes.TrimSpace(tail))
 	}
-	tail := content[max(0, len(content)-logTail):]
-	return fmt.Errorf("%w; its log ends with:\n%s", err, bytes.TrimSpace(tail))
+	return err
+}
+
+// portTaken tells whether one of the programs ended because somebody else listens on its port.
+func (l layout) portTaken(programs ...string) bool {
+	return slices.ContainsFunc(programs, func(program string) bool {
+		content, err := os.ReadFile(filepath.Clean(l.log(program)))
+		return err == nil && bytes.Contains(content, []byte(syscall.EADDRINUSE.Error()))
+	})
 }

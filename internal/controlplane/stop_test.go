@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -116,6 +117,49 @@ func TestStartFailsWithTheReason(t *testing.T) {
 			t.Errorf("AssetsDir: %v, want advice to run make controlplane", err)
 		}
 	})
+}
+
+func TestAPortThatIsTakenIsChosenAnew(t *testing.T) {
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	layout, err := newLayout(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Plane{layout: layout, assets: plane.assets, options: Options{Output: t.Output()}}
+	attempts := 0
+	err = p.withOtherPorts(t.Context(), func() error {
+		attempts++
+		url := "http://" + listener.Addr().String()
+		if attempts == 2 {
+			url = "http://127.0.0.1:port" // Not a port at all: another reason.
+		}
+		return etcdOn(t, p, url)
+	})
+	if err == nil || attempts != 2 {
+		t.Errorf("after %d attempts: %v; want another port after the first, and the reason after the second", attempts, err)
+	}
+	if err == nil || !bytes.Contains([]byte(err.Error()), []byte("the log of etcd ends with")) {
+		t.Errorf("%v, want what etcd says", err)
+	}
+}
+
+// etcdOn runs etcd with an address that it cannot listen on.
+func etcdOn(t *testing.T, p *Plane, url string) error {
+	t.Helper()
+	log, err := p.openLog("etcd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(p.assets, "etcd"),
+		"--data-dir="+p.layout.etcdData(), "--listen-client-urls="+url, "--advertise-client-urls="+url,
+		"--listen-peer-urls=http://127.0.0.1:0")
+	cmd.Stdout, cmd.Stderr = log, log
+	return cmd.Run()
 }
 
 func requireProc(t *testing.T) {
