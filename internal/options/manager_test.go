@@ -66,7 +66,8 @@ func TestADefaultGivesWayToTheEnvironmentAndThatToAFlag(t *testing.T) {
 		"--digitalocean-calls-per-minute=20", "--new-fleet", "--take-over", "--gateway-ca-file=/ca.pem", "--agent-dir=/agents",
 		"--require-droplet-address")
 	want = options.Manager{
-		DigitalOceanTokenFile: "/from-env", FleetID: "from-flag", SettleWindow: 20 * time.Second, LogLevel: "debug", DeliveryNamespace: "open-spawn-delivery", GatewayURLs: []string{"https://gateway.example.com"},
+		DigitalOceanTokenFile: "/from-env", FleetID: "from-flag", SettleWindow: 20 * time.Second, LogLevel: "debug",
+		DeliveryNamespace: "open-spawn-delivery", GatewayURLs: []string{"https://gateway.example.com"},
 		GatewayCAFile: "/ca.pem", AgentDir: "/agents", RequireDropletAddress: true,
 		LeaderElect: true, LeaderElectionNamespace: "open-spawn-system", WatchNamespaces: []string{"one", "two", "three"},
 		MetricsBindAddress: "0", HealthProbeBindAddress: ":8081", DigitalOceanCallsPerMinute: 20,
