@@ -98,7 +98,7 @@ image: ## Build the container image IMAGE:TAG: manager, gateway, and the agents 
 	@docker build --build-arg VERSION=$(VERSION) --tag $(IMAGE):$(TAG) .
 
 .PHONY: manifests
-manifests: gateway-url $(TOOLS)/kustomize ## Assemble dist/install.yaml, with the image IMAGE:TAG, for a gateway at GATEWAY_URL
+manifests: gateway-url $(TOOLS)/kustomize ## Assemble dist/install.yaml for image IMAGE:TAG and a gateway at GATEWAY_URL
 	@mkdir -p dist
 	@printf '%s\n' > dist/kustomization.yaml \
 		'resources: [../config/default]' \
@@ -110,7 +110,7 @@ manifests: gateway-url $(TOOLS)/kustomize ## Assemble dist/install.yaml, with th
 		'    literals: ["url=$(GATEWAY_URL)"$(if $(GATEWAY_CA),$(COMMA) caFile=/etc/open-spawn/gateway/ca.pem)]' \
 		$(if $(GATEWAY_CA),'    files: [ca.pem]')
 	@[[ -z '$(GATEWAY_CA)' ]] || cp '$(GATEWAY_CA)' dist/ca.pem
-	@$< build dist > dist/install.yaml
+	@$(TOOLS)/kustomize build dist > dist/install.yaml
 	@echo "manifests: dist/install.yaml, image $(IMAGE):$(TAG), gateway $(GATEWAY_URL)"
 
 .PHONY: gateway-url
@@ -136,7 +136,7 @@ uninstall: ## Remove the CRDs; refused while an Account, Bot or Droplet exists, 
 	@$(KUBECTL) delete -k config/crd
 
 .PHONY: deploy
-deploy: manifests ## Deploy CRDs, manager and gateway with the image IMAGE:TAG, for a gateway at GATEWAY_URL
+deploy: manifests ## Deploy CRDs, manager and gateway: image IMAGE:TAG, gateway at GATEWAY_URL
 	@$(KUBECTL) apply --server-side -f dist/install.yaml
 
 .PHONY: undeploy
