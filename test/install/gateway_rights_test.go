@@ -33,8 +33,8 @@ var gatewayRights = []rbacv1.PolicyRule{
 	},
 }
 
-// The API server is asked, as the gateway, what it may do in each namespace that there is; what any account may do, such
-// as asking this, is left out.
+// The API server is asked, as the gateway, what it may do in each namespace that there is. What any account may do is
+// left out, such as asking this.
 func TestTheGatewayMayDoThisInOneNamespaceAndNothingAnywhereElse(t *testing.T) {
 	withNamespaced(t) // it has more namespaces, and the same gateway
 	theGatewayHasItsRightsOnly(t)
