@@ -4,10 +4,12 @@
 package gatewayproc
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -64,6 +66,14 @@ func givenMachine(t *testing.T, p *process, trust *x509.CertPool, name string) m
 	if _, err := secrets.Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		err := secrets.Delete(ctx, name, metav1.DeleteOptions{})
+		leases := shared.kube.CoordinationV1().Leases(delivery.Namespace)
+		if err = errors.Join(err, leases.Delete(ctx, name, metav1.DeleteOptions{})); err != nil {
+			t.Error(err)
+		}
+	})
 	key, err := seal.NewKey()
 	if err != nil {
 		t.Fatal(err)
