@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// Machines are what droplets run on. The simulator says what happens to each, in order and while it is locked: they take
-// note and return at once, and never call back. Instances and images are ids; who does not exist is nobody.
+// Machines are what droplets run on. The simulator says what happens to each, in order and while it is locked: they
+// take note and return at once, and never call back. Instances and images are ids; one that does not exist is no error.
 type Machines interface {
 	// Disk gives an instance a disk in place of what it had: a copy of a snapshot, and of any other image an empty one.
 	Disk(instance, image int64)

@@ -21,11 +21,13 @@ import (
 	"github.com/cedros-io/open-spawn/internal/agent/agenttest"
 	"github.com/cedros-io/open-spawn/internal/dosim"
 	"github.com/cedros-io/open-spawn/internal/dosim/boot"
+	"github.com/cedros-io/open-spawn/internal/token"
 )
 
 const ubuntu = "ubuntu-24-04-x64"
 
 func TestAnAgentLivesAndDiesWithItsInstance(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, clock.RealClock{})
 	g := w.gateway(scout)
 	id := w.create(g, ubuntu, w.userData(g))
@@ -57,6 +59,7 @@ func TestAnAgentLivesAndDiesWithItsInstance(t *testing.T) {
 }
 
 func TestASnapshotIsACopyOfTheDisk(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, clock.RealClock{})
 	g := w.gateway(scout)
 	first := w.create(g, ubuntu, w.userData(g))
@@ -97,17 +100,55 @@ func TestASnapshotIsACopyOfTheDisk(t *testing.T) {
 	})
 }
 
+func TestARebuiltDiskIsNew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, clock.RealClock{})
+	g := w.gateway(scout)
+	id := w.create(g, ubuntu, w.userData(g))
+	bootID := w.untilRuns(g, id)
+	g.Change(func(m *agenttest.Memory) { m.Credential = token.Hash{} }) // a registration was reopened
+	w.act(id, "rebuild", "image", ubuntu)
+	w.untilRuns(g, id, bootID)
+	g.Look(func(m *agenttest.Memory) {
+		if n := len(m.Registrations); n != 2 || m.Registrations[0].CredentialSHA256 == m.Registrations[1].CredentialSHA256 {
+			t.Errorf("it has registered %d times, or with the credential of its old disk", n)
+		}
+	})
+}
+
+func TestAPersonInTheConsoleTurnsItOffAndOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, clock.RealClock{})
+	g := w.gateway(scout)
+	id := w.create(g, ubuntu, w.userData(g))
+	bootID := w.untilRuns(g, id)
+	for _, state := range []string{"off", "active", "active"} {
+		if err := w.sim.SetState(id, state); err != nil {
+			t.Fatal(err)
+		}
+		if state == "off" {
+			w.untilNothingRuns(id)
+		}
+	}
+	w.untilRuns(g, id, bootID)
+	if boots := w.agent(id).Boots; boots != 2 {
+		t.Errorf("it has booted %d times, want 2", boots)
+	}
+}
+
 func TestWhatIsNotOursBootsNothingAndIsSaidOnce(t *testing.T) {
-	const token = "osr1.scout-k3v9x2m1qab7c.TupzvyRs589Ix_WWcxk7l7rJ8o175NF8TT1hZl7ICEs"
+	t.Parallel()
+	const secret = "osr1.scout-k3v9x2m1qab7c.TupzvyRs589Ix_WWcxk7l7rJ8o175NF8TT1hZl7ICEs"
 	for name, data := range map[string]string{
 		"none":               "",
-		"a script":           "#!/bin/sh\necho " + token + "\n",
-		"no YAML":            "#cloud-config\n{" + token,
-		"other files":        "#cloud-config\nwrite_files:\n- path: /etc/motd\n  content: " + token + "\n",
-		"files of no list":   "#cloud-config\nwrite_files: " + token + "\n",
-		"an agent of no map": "#cloud-config\nwrite_files:\n- path: /etc/open-spawn/agent.yaml\n  content: " + token + "\n",
+		"a script":           "#!/bin/sh\necho " + secret + "\n",
+		"no YAML":            "#cloud-config\n{" + secret,
+		"other files":        "#cloud-config\nwrite_files:\n- path: /etc/motd\n  content: " + secret + "\n",
+		"files of no list":   "#cloud-config\nwrite_files: " + secret + "\n",
+		"an agent of no map": "#cloud-config\nwrite_files:\n- path: /etc/open-spawn/agent.yaml\n  content: " + secret + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, clock.RealClock{})
 			id := w.sim.Plant(dosim.Plant{Name: "planted", UserData: data})
 			w.until("it is said", func() bool { return strings.Contains(w.said.String(), "nothing boots") })
@@ -128,6 +169,7 @@ func TestWhatIsNotOursBootsNothingAndIsSaidOnce(t *testing.T) {
 }
 
 func TestTheTokenIsShownNowhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, clock.RealClock{})
 	g := w.gateway(scout)
 	id := w.create(g, ubuntu, w.userData(g))
@@ -148,6 +190,7 @@ func TestTheTokenIsShownNowhere(t *testing.T) {
 }
 
 func TestAnAgentIsMadeSilentAndHeardAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, clock.RealClock{})
 	g := w.gateway(scout)
 	id := w.create(g, ubuntu, w.userData(g))
@@ -174,6 +217,7 @@ func TestAnAgentIsMadeSilentAndHeardAgain(t *testing.T) {
 }
 
 func TestAnAgentThatEndsIsStartedAgain(t *testing.T) {
+	t.Parallel()
 	now := clocktesting.NewFakeClock(time.Unix(2e9, 0))
 	w := newWorld(t, now)
 	g := w.gateway(scout)
@@ -186,10 +230,14 @@ func TestAnAgentThatEndsIsStartedAgain(t *testing.T) {
 	w.untilNothingRuns(id)
 	w.until("it rests", now.HasWaiters)
 	now.Step(5 * time.Second)
-	w.until("another runs", func() bool { pid := w.agent(id).PID; return pid != 0 && pid != first && len(w.runtimes()) == 1 })
+	w.until("another runs", func() bool {
+		pid := w.agent(id).PID
+		return pid != 0 && pid != first && len(w.runtimes()) == 1
+	})
 }
 
 func TestNothingIsLeftWhenTheSimulatorEnds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, clock.RealClock{})
 	g := w.gateway(scout)
 	id := w.create(g, ubuntu, w.userData(g))
@@ -214,6 +262,7 @@ func TestNothingIsLeftWhenTheSimulatorEnds(t *testing.T) {
 }
 
 func TestAnAgentThatIsNoneIsRefused(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "text"), nil, 0o600); err != nil {
 		t.Fatal(err)
