@@ -13,9 +13,15 @@ TAG ?= $(VERSION)
 PKG ?= ./controllers/bot ./test/lives ./test/rest ./test/wiring ./controllers/... ./...
 COUNT ?= 20
 N ?= 200
+# Where machines reach the gateway: https URLs, separated by commas; and the file with the CA that has signed its
+# certificate, unless that is a public authority.
+GATEWAY_URL ?=
+GATEWAY_CA ?=
+AGENTS ?= bin/agents
 KUBECTL ?= $(firstword $(shell command -v kubectl) $(wildcard bin/k8s/*/kubectl) kubectl)
 
 TOOLS := bin/tools
+COMMA := ,
 LDFLAGS := -s -w -X github.com/cedros-io/open-spawn/internal/version.version=$(VERSION)
 # Half of a test run's time goes into the API servers, and much of theirs into collecting garbage: they have memory.
 GOTEST := GOGC=400 go test -race -shuffle=on
@@ -81,16 +87,38 @@ build: ## Build the static binaries of cmd/ into bin/
 	@mkdir -p bin
 	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
+.PHONY: agents
+agents: ## Build the static agent for every kind of machine into bin/agents
+	@mkdir -p '$(AGENTS)'
+	@for arch in amd64 arm64; do CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' \
+		-o '$(AGENTS)/'agent-linux-$$arch ./cmd/agent; done
+
 .PHONY: image
-image: ## Build the container image IMAGE:TAG
+image: ## Build the container image IMAGE:TAG: manager, gateway, and the agents that it serves
 	@docker build --build-arg VERSION=$(VERSION) --tag $(IMAGE):$(TAG) .
 
 .PHONY: manifests
-manifests: $(TOOLS)/kustomize ## Assemble dist/install.yaml, with the image IMAGE:TAG
+manifests: gateway-url $(TOOLS)/kustomize ## Assemble dist/install.yaml for image IMAGE:TAG and a gateway at GATEWAY_URL
 	@mkdir -p dist
-	@printf 'resources: [../config/default]\nimages: [{name: open-spawn, newName: "%s", newTag: "%s"}]\n' \
-		'$(IMAGE)' '$(TAG)' > dist/kustomization.yaml
-	@$< build dist > dist/install.yaml && echo "manifests: dist/install.yaml, image $(IMAGE):$(TAG)"
+	@printf '%s\n' > dist/kustomization.yaml \
+		'resources: [../config/default]' \
+		'images: [{name: open-spawn, newName: "$(IMAGE)", newTag: "$(TAG)"}]' \
+		'configMapGenerator:' \
+		'  - name: open-spawn-gateway' \
+		'    namespace: open-spawn-system' \
+		'    options: {labels: {app.kubernetes.io/name: open-spawn, app.kubernetes.io/part-of: open-spawn}}' \
+		'    literals: ["url=$(GATEWAY_URL)"$(if $(GATEWAY_CA),$(COMMA) caFile=/etc/open-spawn/gateway/ca.pem)]' \
+		$(if $(GATEWAY_CA),'    files: [ca.pem]')
+	@[[ -z '$(GATEWAY_CA)' ]] || cp '$(GATEWAY_CA)' dist/ca.pem
+	@$(TOOLS)/kustomize build dist > dist/install.yaml
+	@echo "manifests: dist/install.yaml, image $(IMAGE):$(TAG), gateway $(GATEWAY_URL)"
+
+.PHONY: gateway-url
+gateway-url:
+	@[[ '$(GATEWAY_URL)' =~ ^https://[^/,\ ]+(,https://[^/,\ ]+)*$$ ]] || { echo "say where machines reach the gateway:" \
+		"GATEWAY_URL=https://gateway.example.com; several are separated by commas" >&2; exit 1; }
+	@[[ -z '$(GATEWAY_CA)' ]] || grep -q 'BEGIN CERTIFICATE' '$(GATEWAY_CA)' || \
+		{ echo "GATEWAY_CA=$(GATEWAY_CA) is no file with a certificate in PEM" >&2; exit 1; }
 
 .PHONY: tools
 tools: $(addprefix $(TOOLS)/,controller-gen kustomize golangci-lint) ## Build the pinned tools into bin/tools
@@ -108,14 +136,15 @@ uninstall: ## Remove the CRDs; refused while an Account, Bot or Droplet exists, 
 	@$(KUBECTL) delete -k config/crd
 
 .PHONY: deploy
-deploy: manifests ## Deploy CRDs and manager with the image IMAGE:TAG
+deploy: manifests ## Deploy CRDs, manager and gateway: image IMAGE:TAG, gateway at GATEWAY_URL
 	@$(KUBECTL) apply --server-side -f dist/install.yaml
 
 .PHONY: undeploy
-undeploy: manifests ## Remove the manager; CRDs, namespaces and therefore the fleet stay
+undeploy: $(TOOLS)/kustomize ## Remove manager and gateway; CRDs, namespaces and therefore the fleet stay
 	@echo "undeploy: machines keep running and keep costing money; see uninstall"
-	@awk 'BEGIN { RS = "\n---\n"; ORS = "\n---\n" } !/(^|\n)kind: (CustomResourceDefinition|Namespace)(\n|$$)/' \
-		dist/install.yaml | $(KUBECTL) delete --ignore-not-found -f -
+	@$< build config/default | \
+		awk 'BEGIN { RS = "\n---\n"; ORS = "\n---\n" } !/(^|\n)kind: (CustomResourceDefinition|Namespace)(\n|$$)/' | \
+		$(KUBECTL) delete --ignore-not-found -f -
 
 # The tools are rebuilt when their pins move; touch, because go leaves an unchanged binary alone.
 

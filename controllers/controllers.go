@@ -12,9 +12,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/cedros-io/open-spawn/controllers/account"
 	"github.com/cedros-io/open-spawn/controllers/bot"
+	"github.com/cedros-io/open-spawn/controllers/delivery"
 	"github.com/cedros-io/open-spawn/controllers/droplet"
 	"github.com/cedros-io/open-spawn/controllers/orphan"
 	"github.com/cedros-io/open-spawn/internal/budget"
@@ -51,6 +53,9 @@ type Options struct {
 	ShutdownGrace time.Duration
 	// SettleWindow is how long after a lost reply an instance may still appear.
 	SettleWindow time.Duration
+	// Delivery is how machines are told what to run, and heard; Machines is the cache of its namespace.
+	Delivery bot.Delivery
+	Machines cache.Cache
 	// Orphans says what is done about instances that no object claims.
 	Orphans orphan.Settings
 }
@@ -85,17 +90,19 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	bots := bot.NewController(bot.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Inventory: o.Inventory, Cloud: o.Cloud, Freeze: o.Freeze,
 		Market: bot.Offers{Catalogue: o.Market}, Clock: o.Clock, Recorder: mgr.GetEventRecorder("bot"), Fleet: o.Fleet,
+		Delivery: &o.Delivery,
 	})
 	if err := o.Metrics.Register(bots); err != nil {
 		return fmt.Errorf("registering the metrics of the bot controller: %w", err)
 	}
-	if err := bots.Register(mgr, o.Inventory); err != nil {
+	if err := bots.Register(mgr, o.Inventory, o.Machines); err != nil {
 		return fmt.Errorf("adding the bot controller: %w", err)
 	}
 	droplets := droplet.NewController(droplet.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cloud: o.Cloud, Inventory: o.Inventory, Clock: o.Clock,
 		Freeze: o.Freeze, Firewall: o.Firewall, Leader: o.Leader, Recorder: mgr.GetEventRecorder("droplet"),
 		Fleet: o.Fleet, SettleWindow: o.SettleWindow, Market: o.Market, ShutdownGrace: o.ShutdownGrace,
+		SystemNamespace: o.Delivery.SystemNamespace,
 	})
 	if err := o.Metrics.Register(droplets); err != nil {
 		return fmt.Errorf("registering the metrics of the droplet controller: %w", err)
@@ -103,7 +110,22 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := droplets.Register(mgr, o.Inventory); err != nil {
 		return fmt.Errorf("adding the droplet controller: %w", err)
 	}
+	if err := tidy(mgr, o); err != nil {
+		return err
+	}
 	return sweep(mgr, o)
+}
+
+// tidy adds the controller of the delivery namespace.
+func tidy(mgr ctrl.Manager, o Options) error {
+	err := delivery.NewController(delivery.Options{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Machines: o.Delivery.Client, Namespace: o.Delivery.Namespace,
+		SystemNamespace: o.Delivery.SystemNamespace, Namespaces: o.Namespaces, Clock: o.Clock,
+	}).Register(mgr, o.Machines)
+	if err != nil {
+		return fmt.Errorf("adding the delivery controller: %w", err)
+	}
+	return nil
 }
 
 // sweep adds the sweeper, which is driven by the passes over the fleet.

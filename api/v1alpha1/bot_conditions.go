@@ -82,3 +82,65 @@ const (
 	// WaitingForMachineReason: there is no machine to compare yet. (Reconciling)
 	WaitingForMachineReason = "WaitingForMachine"
 )
+
+// RegisteredCondition is True when the machine has traded its registration token for a credential of its own.
+const RegisteredCondition = "Registered"
+
+// Reasons of Registered. While there is no machine it is Unknown with WaitingForMachine.
+const (
+	// RegisteredReason: the machine has a credential, and the bot's keys are sealed to its key.
+	RegisteredReason = "Registered"
+	// WaitingForRegistrationReason: the machine has been asked for and has not registered yet; HeartbeatFresh and
+	// ConfigApplied wait for that too. (Reconciling)
+	WaitingForRegistrationReason = "WaitingForRegistration"
+	// RegistrationTimeoutReason: the machine has been on for 15 minutes and has not registered. (Stalled)
+	RegistrationTimeoutReason = "RegistrationTimeout"
+	// CredentialLostReason: the machine had registered, and what said so is gone; somebody must open its registration
+	// again, or replace the machine. (Stalled)
+	CredentialLostReason = "CredentialLost"
+	// SealKeyChangedReason: a machine registered under the name of ours with another key; it gets no keys of the bot
+	// before somebody opens the registration again, or replaces the machine. (Stalled)
+	SealKeyChangedReason = "SealKeyChanged"
+	// RegistrationConflictReason: that of the event which says that somebody else uses the machine's registration token.
+	RegistrationConflictReason = "RegistrationConflict"
+)
+
+// HeartbeatFreshCondition is True while the bot is heard.
+const HeartbeatFreshCondition = "HeartbeatFresh"
+
+// Reasons of HeartbeatFresh. It is Unknown with WaitingForRegistration before the machine has registered.
+const (
+	// HeartbeatReceivedReason: a heartbeat has come within the grace period.
+	HeartbeatReceivedReason = "HeartbeatReceived"
+	// NotExpectedReason: there is no machine, it is off, or it is on its way there; the same is said by ConfigApplied.
+	// (Reconciling)
+	NotExpectedReason = "NotExpected"
+	// HeartbeatMissedReason: nothing was heard for the grace period, although gateways receive. (Reconciling)
+	HeartbeatMissedReason = "HeartbeatMissed"
+	// IngestUnavailableReason: it cannot be told, because no gateway receives, or most of the fleet has fallen silent at
+	// once. (Reconciling)
+	IngestUnavailableReason = "IngestUnavailable"
+)
+
+// ConfigAppliedCondition is True when the bot runs the newest version of its config. It is Unknown with
+// WaitingForRegistration before the machine has registered.
+const ConfigAppliedCondition = "ConfigApplied"
+
+// Reasons of ConfigApplied.
+const (
+	// ConfigAppliedReason: the bot says that it runs the newest version.
+	ConfigAppliedReason = "ConfigApplied"
+	// ApplyingConfigReason: the newest version is on its way, or being applied. (Reconciling)
+	ApplyingConfigReason = "ApplyingConfig"
+	// ConfigRejectedReason: the bot could not run the newest version and goes on with the one before; the message has its
+	// words. (Stalled)
+	ConfigRejectedReason = "ConfigRejected"
+	// SecretNotFoundReason: the Bot names a Secret that does not exist; it is looked for again. (Stalled)
+	SecretNotFoundReason = "SecretNotFound"
+	// SecretKeyNotFoundReason: the Bot names a key that its Secret does not have; it is looked for again. (Stalled)
+	SecretKeyNotFoundReason = "SecretKeyNotFound"
+	// ConfigMapNotFoundReason: the Bot names a ConfigMap that does not exist; it is looked for again. (Stalled)
+	ConfigMapNotFoundReason = "ConfigMapNotFound"
+	// ConfigTooLargeReason: the config with its workspace and keys is larger than can be delivered. (Stalled)
+	ConfigTooLargeReason = "ConfigTooLarge"
+)

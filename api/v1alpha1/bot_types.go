@@ -164,6 +164,17 @@ type BotConfigStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
+
+	// hash tells the content of desiredVersion, keys included, from others. It is keyed: nobody can try keys on it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Hash string `json:"hash,omitempty"`
+
+	// openclawVersion is the version of OpenClaw that was chosen when spec.openclaw.version was unset. It stays, so that
+	// another default of open-spawn restarts no bot.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	OpenClawVersion string `json:"openclawVersion,omitempty"`
 }
 
 // BotStatus is what the bot controller observed.
@@ -190,6 +201,12 @@ type BotStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=15
 	PublicIPv4 string `json:"publicIPv4,omitempty"`
+
+	// sealKey is the public key that the machine named when it registered first: the keys that the bot gets are sealed
+	// to it, and to no other before somebody opens the registration again.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	SealKey string `json:"sealKey,omitempty"`
 
 	// config is which configuration the bot should run and which it runs.
 	// +optional

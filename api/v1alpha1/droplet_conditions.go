@@ -27,6 +27,9 @@ const (
 	// UnclaimedReason: the Bot does not exist, does not name this Droplet as its machine, or has no slot of its Account,
 	// so nothing is created. (Reconciling)
 	UnclaimedReason = "Unclaimed"
+	// UserDataMissingReason: the Secret that spec.userDataSecretName names is not there, and no instance is created
+	// without what it is to be told. (Reconciling)
+	UserDataMissingReason = "UserDataMissing"
 	// InstanceNotVisibleReason: the instance was not found once; it may be newborn, or gone. (Reconciling)
 	InstanceNotVisibleReason = "InstanceNotVisible"
 	// InstanceLostReason: the instance is gone behind our back: not found twice, at least 30 s apart. (Reconciling)

@@ -33,6 +33,14 @@ const (
 	// SkipSnapshotAnnotation lets a machine be destroyed without the snapshot that deletionPolicy or desiredState asks
 	// for, and its disk be lost. Type: annotation on a Bot. Writer: people. Reader: bot controller. Example: "true".
 	SkipSnapshotAnnotation = GroupName + "/skip-snapshot"
+	// RefreshAnnotation has the Secrets and the ConfigMap that a Bot names read at once when its value changes, rather than
+	// within five minutes. Type: annotation on a Bot. Writer: people. Reader: bot controller. Example:
+	// 2026-03-01T21:04:05Z.
+	RefreshAnnotation = GroupName + "/refresh"
+	// ReopenRegistrationAnnotation lets the machine that its value names register once more, with whatever key it has
+	// then; to open it another time, take the annotation off first. Type: annotation on a Bot. Writer: administrators.
+	// Reader: bot controller. Example: scout-k3v9x2m1qab7c.
+	ReopenRegistrationAnnotation = GroupName + "/reopen-registration"
 	// AbandonInstanceAnnotation lets a Droplet go although nobody can tell whether its instance is gone, because its
 	// DigitalOcean team is. Its value is the id of the instance, or the Droplet's name when there is no id. Type:
 	// annotation on a Droplet. Writer: administrators. Reader: droplet controller. Example: "500000004".

@@ -71,7 +71,7 @@ func (m *machine) take(ctx context.Context, s *scope, name string) (reconcile.Re
 	s.bot.Status.DropletName = name
 	s.bot.Status.Incarnation++
 	s.set(waitingForInstance(name))
-	replacement{}.judge(s)
+	s.stillToJudge()
 	if err := s.save(ctx); err != nil {
 		return reconcile.Result{}, err
 	}
@@ -160,6 +160,12 @@ func (m *machine) create(ctx context.Context, s *scope) (reconcile.Result, error
 	s.set(waitingForInstance(s.bot.Status.DropletName))
 	droplet := newDroplet(s.bot, snapshot, s.now)
 	droplet.Spec.Size = size
+	if m.deliveries != nil {
+		if err := m.deliveries.prepare(ctx, s.bot, droplet.Name); err != nil {
+			return reconcile.Result{}, err
+		}
+		droplet.Spec.UserDataSecretName = droplet.Name
+	}
 	err := m.client.Create(ctx, droplet)
 	switch {
 	case apierrors.IsAlreadyExists(err):

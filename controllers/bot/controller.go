@@ -11,18 +11,22 @@ import (
 	"fmt"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/finalizer"
@@ -36,7 +40,7 @@ import (
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts,verbs=list;watch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=accounts/status,verbs=patch
 // +kubebuilder:rbac:groups=spawn.cedros.io,resources=droplets,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
+// +kubebuilder:rbac:groups="",resources=configmaps;secrets,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 const (
@@ -48,7 +52,7 @@ const (
 	lastRetry  = time.Minute
 )
 
-// Options are the collaborators of a Controller. All are required but Market.
+// Options are the collaborators of a Controller. All are required but Market and Delivery.
 type Options struct {
 	// Client reads from the cache and writes.
 	Client client.Client
@@ -68,6 +72,9 @@ type Options struct {
 	Recorder events.EventRecorder
 	// Fleet is the fleet id.
 	Fleet string
+	// Delivery is how machines are told what to run, and heard; nil means that they are not talked to, and that Bots are
+	// judged by their machines alone.
+	Delivery *Delivery
 }
 
 // Controller reconciles Bots.
@@ -77,22 +84,26 @@ type Controller struct {
 	recorder events.EventRecorder
 	names    *names
 	absence  *absence
+	talk     *talk
 	steps    []step
 	finalize step
 }
 
 // NewController builds a Controller.
 func NewController(o Options) *Controller {
-	names, snapshots := newNames(o), newSnapshots(o)
+	names, snapshots, talk := newNames(o), newSnapshots(o), newTalk(o)
 	redeploy := &redeploy{freeze: o.Freeze, fleet: o.Inventory, cloud: o.Cloud, market: o.Market}
-	return &Controller{
-		client: o.Client, clock: o.Clock, recorder: o.Recorder, names: names, absence: newAbsence(o),
-		steps: []step{
-			newAdmission(o, names),
-			&machine{client: o.Client, live: o.Live, names: names, snapshots: snapshots, redeploy: redeploy},
-			replacement{},
+	steps := []step{
+		newAdmission(o, names),
+		&machine{
+			client: o.Client, live: o.Live, names: names, snapshots: snapshots, redeploy: redeploy,
+			deliveries: talk.deliveries,
 		},
-		finalize: newFinalize(o, snapshots),
+		replacement{},
+	}
+	return &Controller{
+		client: o.Client, clock: o.Clock, recorder: o.Recorder, names: names, absence: newAbsence(o), talk: talk,
+		steps: append(steps, talk.steps()...), finalize: newFinalize(o, snapshots, talk.deliveries),
 	}
 }
 
@@ -119,6 +130,7 @@ func (c *Controller) Reconcile(ctx context.Context, bot *spawnv1.Bot) (reconcile
 	deleting := !bot.DeletionTimestamp.IsZero()
 	if deleting {
 		c.names.forget(client.ObjectKeyFromObject(bot))
+		c.talk.forget(client.ObjectKeyFromObject(bot))
 	}
 	switch held := controllerutil.ContainsFinalizer(bot, spawnv1.BotFinalizer); {
 	case deleting && !held:
@@ -128,6 +140,7 @@ func (c *Controller) Reconcile(ctx context.Context, bot *spawnv1.Bot) (reconcile
 	}
 	before := bot.DeepCopy()
 	s := newScope(c.client, bot, c.clock.Now())
+	s.talks = c.talk.deliveries != nil
 	var out outcome.Outcome
 	for _, step := range c.stepsFor(deleting) {
 		out.Add(step.Reconcile(ctx, s))
@@ -151,9 +164,9 @@ func (c *Controller) stepsFor(deleting bool) []step {
 }
 
 // Register adds the controller to a manager. It is woken by changes of Bots, of their Droplets and of their Account,
-// by slots of the Account that become free while they have none, and by passes over the fleet that Bots without a
-// machine name wait for.
-func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) error {
+// by slots of the Account that become free while they have none, by passes over the fleet that Bots without a machine
+// name wait for, and by what machines, the cache of the delivery namespace, say.
+func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory, machines cache.Cache) error {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("bot").
@@ -164,6 +177,8 @@ func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory) err
 		Watches(&spawnv1.Account{}, handler.EnqueueRequestsFromMapFunc(waitingBotsOf(mgr.GetClient())),
 			builder.WithPredicates(slotsFreed())).
 		WatchesRawSource(passSource(c.names, passes)).
+		WatchesRawSource(source.Kind(machines, &coordinationv1.Lease{}, hearing(c.talk.deliveries.Fleet))).
+		WatchesRawSource(source.Kind(machines, &corev1.Secret{}, letterLost())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: limiter}).
 		Complete(c.Requests())
 }

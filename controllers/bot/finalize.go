@@ -40,11 +40,13 @@ type finalize struct {
 	recorder  events.EventRecorder
 	snapshots *snapshots
 	book      slots.Book
+	// deliveries is nil when machines are not talked to.
+	deliveries *deliveries
 }
 
-func newFinalize(o Options, snapshots *snapshots) *finalize {
+func newFinalize(o Options, snapshots *snapshots, deliveries *deliveries) *finalize {
 	return &finalize{
-		client: o.Client, live: o.Live, recorder: o.Recorder, snapshots: snapshots,
+		client: o.Client, live: o.Live, recorder: o.Recorder, snapshots: snapshots, deliveries: deliveries,
 		book: slots.Book{Client: o.Client, Clock: o.Clock},
 	}
 }
@@ -52,6 +54,10 @@ func newFinalize(o Options, snapshots *snapshots) *finalize {
 // Reconcile makes the next move towards nothing; the Droplet's deletion wakes us.
 func (f *finalize) Reconcile(ctx context.Context, s *scope) (reconcile.Result, error) {
 	f.snapshots.forget(s.bot)
+	// First of all: its machine may do nothing more with what it was given.
+	if err := f.deliveries.retire(ctx, s.bot.Status.DropletName); err != nil {
+		return reconcile.Result{}, err
+	}
 	droplets, err := f.droplets(ctx, s.bot)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -59,6 +65,9 @@ func (f *finalize) Reconcile(ctx context.Context, s *scope) (reconcile.Result, e
 	for i := range droplets {
 		if id := snapshotOf(&droplets[i]); id != 0 {
 			s.bot.Status.SnapshotID = id // it may outlive the Droplet, which tells of it
+		}
+		if err := f.deliveries.retire(ctx, droplets[i].Name); err != nil {
+			return reconcile.Result{}, err
 		}
 		if err := f.dismiss(ctx, s.bot, &droplets[i]); err != nil {
 			return reconcile.Result{}, err

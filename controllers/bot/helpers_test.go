@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
@@ -115,4 +117,34 @@ func keyOf(obj client.Object) client.ObjectKey { return client.ObjectKeyFromObje
 // isDropletCreate tells whether a request creates a Droplet object.
 func isDropletCreate(request *http.Request) bool {
 	return toAPI(request) && request.Method == http.MethodPost && strings.HasSuffix(request.URL.Path, "/droplets")
+}
+
+func secretNamed(namespace, name string) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+}
+
+// failEverything has the cloud answer everything with 500 from now on.
+func failEverything(e *testenv.Env) {
+	e.Cloud.AddFault(dosim.Fault{Kind: dosim.FaultStatus, Status: http.StatusInternalServerError, Count: dosim.Forever})
+}
+
+// annotate puts an annotation on a Bot.
+func annotate(e *testenv.Env, bot *spawnv1.Bot, key, value string) {
+	fresh := e.Bot(bot.Name)
+	e.Update(fresh, func() {
+		if fresh.Annotations == nil {
+			fresh.Annotations = map[string]string{}
+		}
+		fresh.Annotations[key] = value
+	})
+}
+
+// writesOfAll is writes for every kind of object.
+func writesOfAll(into *[]string) testenv.Hook {
+	return func(request *http.Request) error {
+		if !strings.HasPrefix(request.URL.Path, "/v2/") && request.Method != http.MethodGet {
+			*into = append(*into, request.Method+" "+request.URL.Path)
+		}
+		return nil
+	}
 }

@@ -67,7 +67,7 @@ func (m *machine) storeSnapshot(ctx context.Context, s *scope) error {
 	}
 	standsAlone(s.bot, s.droplet)
 	s.bot.Status.SnapshotID = snapshotOf(s.droplet)
-	replacement{}.judge(s)
+	s.stillToJudge()
 	return s.save(ctx)
 }
 
@@ -76,7 +76,7 @@ func (m *machine) storeSnapshot(ctx context.Context, s *scope) error {
 func (m *machine) wake(ctx context.Context, s *scope) error {
 	standsAlone(s.bot, s.droplet)
 	s.set(dropletReadyCondition(s.bot, s.droplet))
-	replacement{}.judge(s)
+	s.stillToJudge()
 	return s.save(ctx)
 }
 

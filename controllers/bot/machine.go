@@ -26,6 +26,8 @@ type machine struct {
 	names     *names
 	snapshots *snapshots
 	redeploy  *redeploy
+	// deliveries is nil when machines are not talked to.
+	deliveries *deliveries
 }
 
 // Reconcile looks after the Droplet the Bot has, or gives it one.
@@ -37,7 +39,11 @@ func (m *machine) Reconcile(ctx context.Context, s *scope) (reconcile.Result, er
 	switch {
 	case apierrors.IsNotFound(err) && (s.bot.Status.InstanceID != 0 || isHibernated(s.bot)):
 		// The machine has lived and is gone: the next one is another machine, under another name.
+		if err := m.deliveries.retire(ctx, s.bot.Status.DropletName); err != nil {
+			return reconcile.Result{}, err
+		}
 		s.bot.Status.DropletName, s.bot.Status.InstanceID, s.bot.Status.PublicIPv4 = "", 0, ""
+		s.bot.Status.SealKey = ""
 		return m.allocate(ctx, s)
 	case apierrors.IsNotFound(err):
 		return m.create(ctx, s)

@@ -32,6 +32,10 @@ type scope struct {
 	now time.Time
 	// droplet is set by the machine step when the Bot has a Droplet.
 	droplet *spawnv1.Droplet
+	// talks is set when machines are told what to run, and heard.
+	talks bool
+	// letter is set by the registration step when the Bot has a machine that stays.
+	letter *letter
 	// hindrance is set by the machine step to what condition AsSpecified says of a redeploy that is due and has to wait.
 	hindrance *condition
 	// gone is set when the finalizer was taken off: there is no status left to write.
@@ -66,8 +70,22 @@ func (s *scope) summarize() {
 	if machine != nil && (machine.Reason == spawnv1.PausedReason || machine.Reason == spawnv1.HibernatedReason) {
 		ready.Reason, ready.Message = machine.Reason, machine.Message
 	}
-	status.SummarizeAs(s.bot, s.now, ready,
-		spawnv1.AdmittedCondition, spawnv1.DropletReadyCondition, spawnv1.AsSpecifiedCondition)
+	feeds := []string{spawnv1.AdmittedCondition, spawnv1.DropletReadyCondition, spawnv1.AsSpecifiedCondition}
+	if s.talks && ready.Reason == spawnv1.ReadyReason {
+		feeds = append(feeds, spawnv1.RegisteredCondition, spawnv1.HeartbeatFreshCondition, spawnv1.ConfigAppliedCondition)
+	}
+	status.SummarizeAs(s.bot, s.now, ready, feeds...)
+}
+
+// stillToJudge is for a save before all steps are done, when the Bot has no machine, or not for long: what the others
+// judge then is not left to speak of an earlier spec.
+func (s *scope) stillToJudge() {
+	replacement{}.judge(s)
+	if s.talks {
+		s.set(noMachine())
+		s.set(notExpected(spawnv1.HeartbeatFreshCondition))
+		s.set(notExpected(spawnv1.ConfigAppliedCondition))
+	}
 }
 
 func (s *scope) isSuspendedAndOn() bool {

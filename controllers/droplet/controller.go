@@ -75,6 +75,8 @@ type Options struct {
 	Recorder events.EventRecorder
 	// Fleet is the fleet id.
 	Fleet string
+	// SystemNamespace is where the Secrets with user data are.
+	SystemNamespace string
 	// SettleWindow is how long after a lost reply an instance may still appear.
 	SettleWindow time.Duration
 	// Market knows what sizes can be had.
@@ -100,6 +102,7 @@ func NewController(o Options) *Controller {
 	exists := &existence{
 		client: o.Client, live: o.Live, cloud: o.Cloud, inventory: o.Inventory, clock: o.Clock, leader: o.Leader,
 		firewall: o.Firewall, fleet: o.Fleet, settle: o.SettleWindow, sightings: newSightings(),
+		systemNamespace: o.SystemNamespace,
 	}
 	operate := &operations{existence: exists, market: o.Market, grace: o.ShutdownGrace}
 	return &Controller{

@@ -66,6 +66,10 @@ func (e *existence) createFor(ctx context.Context, s *scope, bot *spawnv1.Bot) (
 	if wait, err := e.hindered(ctx, s, bot); err != nil || wait != nil {
 		return orNow(wait), err
 	}
+	data, wait, err := e.userData(ctx, s)
+	if err != nil || wait != nil {
+		return orNow(wait), err
+	}
 	earlier := s.droplet.Status.Attempt
 	s.droplet.Status.Attempt = nextAttempt(s.droplet, s.now, e.leader.Identity())
 	s.exists(status.Unknown, spawnv1.CreatingReason, "asking DigitalOcean for a %s in %s",
@@ -75,12 +79,14 @@ func (e *existence) createFor(ctx context.Context, s *scope, bot *spawnv1.Bot) (
 		s.droplet.Status.Attempt = earlier
 		return reconcile.Result{}, err
 	}
-	return e.conclude(ctx, s, room)
+	return e.conclude(ctx, s, room, data)
 }
 
 // conclude sends the request that the stored intent announces, and stores what came of it.
-func (e *existence) conclude(ctx context.Context, s *scope, room *budget.Room) (reconcile.Result, error) {
-	instance, err := e.ask(ctx, s.droplet, room)
+func (e *existence) conclude(
+	ctx context.Context, s *scope, room *budget.Room, userData string,
+) (reconcile.Result, error) {
+	instance, err := e.ask(ctx, s.droplet, room, userData)
 	switch {
 	case err == nil:
 		log.FromContext(ctx).Info("created instance", "instanceID", instance.ID)
@@ -98,7 +104,9 @@ func (e *existence) conclude(ctx context.Context, s *scope, room *budget.Room) (
 
 // ask makes the one request, unless live reads show that it must not be made any more. An error before the request was
 // sent is as definite as a refusal.
-func (e *existence) ask(ctx context.Context, droplet *spawnv1.Droplet, room *budget.Room) (cloud.Instance, error) {
+func (e *existence) ask(
+	ctx context.Context, droplet *spawnv1.Droplet, room *budget.Room, userData string,
+) (cloud.Instance, error) {
 	if err := e.entitled(ctx, droplet); err != nil {
 		if errors.Is(err, errUnclaimed) {
 			return cloud.Instance{}, err
@@ -111,7 +119,7 @@ func (e *existence) ask(ctx context.Context, droplet *spawnv1.Droplet, room *bud
 	if age := e.clock.Since(droplet.Status.Attempt.StartedAt.Time); age > intentLife {
 		return cloud.Instance{}, notSent(fmt.Errorf("the intent is %s old", age.Round(time.Second)))
 	}
-	return room.Create(ctx, requestFor(droplet, e.fleet))
+	return room.Create(ctx, requestFor(droplet, e.fleet, userData))
 }
 
 // refused notes that the attempt has provably created nothing, and when the next may follow.

@@ -34,6 +34,8 @@ type existence struct {
 	fleet     string
 	settle    time.Duration
 	sightings *sightings
+	// systemNamespace is where user data is.
+	systemNamespace string
 }
 
 // Reconcile makes the next move.

@@ -9,9 +9,9 @@ import (
 	"github.com/cedros-io/open-spawn/internal/identity"
 )
 
-// requestFor is what is asked of the cloud for a Droplet. It is a function of the Droplet and the fleet alone, so every
-// attempt asks for the same machine.
-func requestFor(droplet *spawnv1.Droplet, fleet string) cloud.InstanceRequest {
+// requestFor is what is asked of the cloud for a Droplet. It is a function of the Droplet, the fleet and the user data
+// alone, so every attempt asks for the same machine.
+func requestFor(droplet *spawnv1.Droplet, fleet, userData string) cloud.InstanceRequest {
 	spec := droplet.Spec
 	return cloud.InstanceRequest{
 		Name:       droplet.Name,
@@ -19,6 +19,7 @@ func requestFor(droplet *spawnv1.Droplet, fleet string) cloud.InstanceRequest {
 		Size:       spec.Size,
 		Image:      spec.Image,
 		SnapshotID: spec.SnapshotID,
+		UserData:   userData,
 		SSHKeys:    spec.SSHKeys,
 		VPCUUID:    spec.VPCUUID,
 		Tags:       identity.Tags(fleet, spec.Tags),

@@ -120,13 +120,14 @@ func TestARequestAsksForTheMachineOfTheSpec(t *testing.T) {
 	want := cloud.InstanceRequest{
 		Name: "scout-abc", Region: "nyc3", Size: "s-1vcpu-2gb", Image: "ubuntu-24-04-x64", SSHKeys: []string{"aa:bb"},
 		VPCUUID: "vpc", Tags: []string{"open-spawn", "open-spawn-fleet:f1", "u:desk-7"}, Monitoring: true,
+		UserData: "#cloud-config\n",
 	}
-	if got := requestFor(droplet, "f1"); !reflect.DeepEqual(got, want) {
+	if got := requestFor(droplet, "f1", "#cloud-config\n"); !reflect.DeepEqual(got, want) {
 		t.Errorf("the request is %+v, want %+v", got, want)
 	}
 	droplet.Spec.Image, droplet.Spec.SnapshotID = "", 12
 	droplet.Spec.Backups, droplet.Spec.IPv6 = spawnv1.SwitchEnabled, spawnv1.SwitchEnabled
-	if got := requestFor(droplet, "f1"); got.Image != "" || got.SnapshotID != 12 || !got.Backups || !got.IPv6 {
+	if got := requestFor(droplet, "f1", ""); got.Image != "" || got.SnapshotID != 12 || !got.Backups || !got.IPv6 {
 		t.Errorf("the request is %+v, want snapshot 12 with backups and IPv6", got)
 	}
 }

@@ -83,7 +83,7 @@ func (p *applier) open(c *protocol.Config) (map[string]string, error) {
 		return nil, nil
 	}
 	id, _ := p.keys.get()
-	plain, err := id.SealKey.Open(protocol.SealContext(id.Machine, c.Version), c.Sealed)
+	plain, err := id.SealKey.Open(protocol.SealContext(id.Machine, c.Version, c.Content), c.Sealed)
 	if err != nil {
 		return nil, fmt.Errorf("opening the secrets: %w", err)
 	}

@@ -113,3 +113,30 @@ func (p *Presence) WriteTo(lease *coordinationv1.Lease) error {
 	lease.Spec.LeaseDurationSeconds, lease.Spec.RenewTime = &seconds, &renewed
 	return nil
 }
+
+// News is what is worth waking somebody for, when it changes: how the bot is and who the machine is, but not who heard
+// it, when, or how much room it has.
+type News struct {
+	Credential, SealKey, AgentVersion string
+	Instance, Applied, Tried          int64
+	Succeeded                         bool
+	Message                           string
+	OpenClaw                          protocol.OpenClaw
+	Bootstrap                         protocol.BootstrapStep
+	Conflicts                         int32
+}
+
+// News is the part of what is known that is worth waking somebody for.
+func (p *Presence) News() News {
+	n := News{
+		Credential: p.Credential.String(), SealKey: p.SealKey, AgentVersion: p.Facts.AgentVersion,
+		Instance: p.Facts.InstanceID, Applied: p.Facts.AppliedConfig, OpenClaw: p.Facts.OpenClaw, Conflicts: p.Conflicts,
+	}
+	if r := p.Facts.Result; r != nil {
+		n.Tried, n.Succeeded, n.Message = r.Version, r.Applied, r.Message
+	}
+	if b := p.Facts.Bootstrap; b != nil {
+		n.Bootstrap = *b
+	}
+	return n
+}

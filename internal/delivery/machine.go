@@ -56,6 +56,8 @@ type Registration struct {
 	SHA256 string `json:"sha256"`
 	// NotAfter is when it expires.
 	NotAfter time.Time `json:"notAfter"`
+	// Reopened tells that the registration was opened once more because somebody asked for it.
+	Reopened bool `json:"reopened,omitempty"`
 }
 
 // Hash is the token's, zero when what is there is none.
@@ -75,6 +77,8 @@ type Content struct {
 	Config json.RawMessage `json:"config"`
 	// Sealed are its secrets, as in protocol.Config; empty until the machine has registered.
 	Sealed []byte `json:"sealed,omitempty"`
+	// SealedTo is the key that they are sealed to, as in protocol.Registration.
+	SealedTo string `json:"sealedTo,omitempty"`
 	// Hash tells contents apart, secrets included; only the bot controller can compute it.
 	Hash string `json:"hash"`
 }

@@ -5,6 +5,7 @@ package delivery
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 )
@@ -24,4 +25,11 @@ func ObjectMeta(deliveryNamespace, machine, namespace, bot string) metav1.Object
 // Labels are those of all objects of a bot's machines.
 func Labels(namespace, bot string) map[string]string {
 	return map[string]string{botNamespaceLabel: namespace, botLabel: bot}
+}
+
+// BotOf is the Bot that an object is labelled with; false when it is none of a bot's.
+func BotOf(object metav1.Object) (types.NamespacedName, bool) {
+	labels := object.GetLabels()
+	key := types.NamespacedName{Namespace: labels[botNamespaceLabel], Name: labels[botLabel]}
+	return key, key.Namespace != "" && key.Name != ""
 }

@@ -62,6 +62,7 @@ type Fleet struct {
 type machine struct {
 	renewed, heard time.Time // what it said, and when that was seen
 	grace          time.Duration
+	changed        bool // since it was first seen
 	told           bool // that it is silent
 }
 
@@ -91,10 +92,27 @@ func (f *Fleet) SeeMachine(name string, renewed time.Time, grace time.Duration) 
 	case m == nil:
 		f.machines[name] = &machine{renewed: renewed, heard: f.clock.Now(), grace: grace}
 	case !renewed.Equal(m.renewed):
-		m.renewed, m.heard, m.grace, m.told = renewed, f.clock.Now(), grace, false
+		m.renewed, m.heard, m.grace, m.changed, m.told = renewed, f.clock.Now(), grace, true, false
 	default:
 		m.grace = grace
 	}
+}
+
+// Remember is for a machine of which an earlier observer said that it is silent. It stays so until it is heard.
+func (f *Fleet) Remember(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m := f.machines[name]; m != nil && !m.changed {
+		m.told = true
+	}
+}
+
+// IsSilent tells whether a machine was judged to be silent, and was not heard since.
+func (f *Fleet) IsSilent(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.machines[name]
+	return m != nil && m.told
 }
 
 // Forget is for a machine that is not expected to be heard any more.

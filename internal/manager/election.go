@@ -56,22 +56,33 @@ func newElection(o Options) (election, error) {
 	return e, nil
 }
 
-// settle makes sure that the lease and the fleet record have a namespace to be in, so that a manager run by hand,
-// outside its installation, works instead of failing over and over. Whether there is one shows without the right to
-// read namespaces.
-func (e election) settle(ctx context.Context, config *rest.Config) error {
+// settle makes sure that there are the namespaces to keep things in, so that a manager run by hand, outside its
+// installation, works instead of failing over and over. Whether there is one shows without the right to read namespaces.
+func (e election) settle(ctx context.Context, config *rest.Config, deliveryNamespace string) error {
 	api, err := client.New(config, client.Options{Scheme: Scheme()})
 	if err != nil {
 		return fmt.Errorf("building a client: %w", err)
 	}
 	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: e.key.Namespace, Name: e.key.Name}}
-	if err := api.Create(ctx, lease, client.DryRunAll); !apierrors.IsNotFound(err) {
-		return nil // it has one; whatever else is wrong, the election says
+	if err := ensureNamespaceOf(ctx, api, lease); err != nil {
+		return fmt.Errorf("--leader-election-namespace: %w", err)
 	}
-	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.key.Namespace}}
-	if err := api.Create(ctx, home); err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("--leader-election-namespace: there is no namespace %q, and it could not be created: %w",
-			e.key.Namespace, err)
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: deliveryNamespace, Name: "open-spawn-probe"}}
+	if err := ensureNamespaceOf(ctx, api, secret); err != nil {
+		return fmt.Errorf("--delivery-namespace: %w", err)
+	}
+	return nil
+}
+
+// ensureNamespaceOf creates the namespace that an object could not be created in for want of it.
+func ensureNamespaceOf(ctx context.Context, api client.Client, object client.Object) error {
+	name := object.GetNamespace()
+	if err := api.Create(ctx, object, client.DryRunAll); !apierrors.IsNotFound(err) {
+		return nil // it has one; whatever else is wrong, whoever needs it says
+	}
+	err := api.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("there is no namespace %q, and it could not be created: %w", name, err)
 	}
 	return nil
 }

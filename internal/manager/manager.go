@@ -73,7 +73,7 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := election.settle(ctx, o.Config); err != nil {
+	if err := election.settle(ctx, o.Config, o.Settings.DeliveryNamespace); err != nil {
 		return nil, err
 	}
 	mgr, err := ctrl.NewManager(o.Config, managerOptions(o, election))
@@ -96,11 +96,16 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	talk, machines, err := newDelivery(ctx, mgr, o)
+	if err != nil {
+		return nil, err
+	}
 	err = controllers.Register(ctx, mgr, controllers.Options{
 		Cloud: do.cloud, Freeze: do.guard, Firewall: wall, Inventory: passes, Metrics: collectors, Clock: o.Clock,
 		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
 		Market:        catalogue.New(catalogue.Options{Cloud: do.cloud.For("", ""), Clock: o.Clock}),
 		ShutdownGrace: o.Settings.ShutdownGrace, Orphans: orphans(o.Settings), Namespaces: o.Settings.WatchNamespaces,
+		Delivery: talk, Machines: machines,
 	})
 	if err != nil {
 		return nil, err

@@ -65,6 +65,16 @@ type Manager struct {
 	// WebhookHosts are names by which the API server calls the webhooks, besides those of Service open-spawn-webhook in
 	// the manager's namespace.
 	WebhookHosts []string
+	// DeliveryNamespace is where machines are told what to run, and heard. It is created when it is missing.
+	DeliveryNamespace string
+	// GatewayURLs are what machines call, the best first.
+	GatewayURLs []string
+	// GatewayCAFile holds the certificates that prove a gateway; empty means that a public authority does.
+	GatewayCAFile string
+	// AgentDir holds the builds of the agent that machines install; empty means that their image has one.
+	AgentDir string
+	// RequireDropletAddress lets a machine register from its own public address only.
+	RequireDropletAddress bool
 	// HealthProbeBindAddress is where /healthz and /readyz are served; 0 means nowhere.
 	HealthProbeBindAddress string
 	// LogLevel is error, info or debug.
@@ -112,7 +122,7 @@ var hostPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 // ParseManager reads the manager's settings; an error is one line that names the flag.
 func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, error) {
 	var o Manager
-	var namespaces, cidrs, egress, hosts string
+	var namespaces, cidrs, egress, hosts, gateways string
 	fs.StringVar(&o.Kubeconfig, "kubeconfig", "", "path of a kubeconfig file; unset means the Pod's ServiceAccount")
 	fs.StringVar(&o.DigitalOceanURL, "digitalocean-url", "", "URL of the DigitalOcean API; unset means DigitalOcean")
 	fs.StringVar(&o.DigitalOceanTokenFile, "digitalocean-token-file", "",
@@ -148,6 +158,9 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 	fs.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", "open-spawn-system",
 		"namespace of the leader's lease and of the fleet record, created when it is missing")
 	servingFlags(&o, fs)
+	deliveryFlags(&o, fs)
+	fs.StringVar(&gateways, "gateway-url", "",
+		"https URLs by which machines call the gateway, the best first, separated by commas (required)")
 	fs.StringVar(&hosts, "webhook-hosts", "",
 		"host names, no IP addresses, by which the API server calls the webhooks besides those of Service "+
 			"open-spawn-webhook in the manager's namespace, separated by commas")
@@ -155,7 +168,7 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 	if err := Parse(fs, ManagerEnvPrefix, args, lookup); err != nil {
 		return Manager{}, err
 	}
-	o.WatchNamespaces, o.WebhookHosts = split(namespaces), split(hosts)
+	o.WatchNamespaces, o.WebhookHosts, o.GatewayURLs = split(namespaces), split(hosts), split(gateways)
 	var err error
 	if o.SSHCIDRs, o.ExtraEgress, err = readNetworks(cidrs, egress); err != nil {
 		return Manager{}, err
@@ -169,6 +182,20 @@ func servingFlags(o *Manager, fs *flag.FlagSet) {
 	fs.StringVar(&o.WebhookBindAddress, "webhook-bind-address", ":9443",
 		"address of the admission webhooks; 0 means none")
 	fs.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of the probes; 0 means none")
+}
+
+// deliveryFlags are those that say how machines are told what to run, and heard.
+func deliveryFlags(o *Manager, fs *flag.FlagSet) {
+	fs.StringVar(&o.DeliveryNamespace, "delivery-namespace", "open-spawn-delivery",
+		"namespace in which the manager and the gateway meet, created when it is missing")
+	fs.StringVar(&o.GatewayCAFile, "gateway-ca-file", "",
+		"file with the certificates, in PEM, by which machines know the gateway, read again when it changes; unset means "+
+			"that its certificate is from a public authority")
+	fs.StringVar(&o.AgentDir, "agent-dir", "",
+		"directory with agent-linux-amd64 and agent-linux-arm64, the builds of the agent that machines get from the "+
+			"gateway; unset means that their image has one")
+	fs.BoolVar(&o.RequireDropletAddress, "require-droplet-address", false,
+		"let a machine register from its own public address only; not for gateways that do not see it")
 }
 
 func readNetworks(cidrs, egress string) ([]netip.Prefix, []Egress, error) {
@@ -199,6 +226,9 @@ func (o Manager) validate() error {
 	if err := o.validateFleet(); err != nil {
 		return err
 	}
+	if err := o.validateDelivery(); err != nil {
+		return err
+	}
 	if o.DigitalOceanCallsPerMinute < minCallsPerMinute {
 		return fmt.Errorf("--digitalocean-calls-per-minute %d is below %d", o.DigitalOceanCallsPerMinute, minCallsPerMinute)
 	}
@@ -220,6 +250,22 @@ func (o Manager) validateFleet() error {
 		return fmt.Errorf("--orphan-min-age %s is below 0", o.OrphanMinAge)
 	case o.OrphanSightings < 1:
 		return fmt.Errorf("--orphan-sightings %d is below 1", o.OrphanSightings)
+	}
+	return nil
+}
+
+func (o Manager) validateDelivery() error {
+	if len(o.GatewayURLs) == 0 {
+		return errors.New("--gateway-url is required: name the https URL by which machines call the gateway, " +
+			"such as https://gateway.example.com")
+	}
+	for _, gateway := range o.GatewayURLs {
+		if u, err := url.Parse(gateway); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+			return fmt.Errorf("--gateway-url: %q is not an https URL such as https://gateway.example.com", gateway)
+		}
+	}
+	if !namespacePattern.MatchString(o.DeliveryNamespace) {
+		return fmt.Errorf("--delivery-namespace: %q is not the name of a namespace", o.DeliveryNamespace)
 	}
 	return nil
 }

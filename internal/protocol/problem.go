@@ -48,8 +48,3 @@ type Problem struct {
 func (p *Problem) Error() string {
 	return fmt.Sprintf("the gateway says %d %s (%s, request %s)", p.Status, p.Title, p.Code, p.RequestID)
 }
-
-// SealContext is in which the secrets of a config are sealed: they open for no other machine and no other version.
-func SealContext(machine string, version int64) string {
-	return fmt.Sprintf("open-spawn config %s %d", machine, version)
-}

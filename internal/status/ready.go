@@ -94,7 +94,9 @@ func classOf(reason string) class {
 		spawnv1.SnapshotFailedReason, spawnv1.MassDestructionReason, spawnv1.SnapshotLostReason,
 		spawnv1.RedeployBlockedReason, spawnv1.AccountLimitReachedReason, spawnv1.NamespaceNotAllowedReason,
 		spawnv1.MachineNotAllowedReason, spawnv1.LiveTradingForbiddenReason, spawnv1.EndpointNotAllowedReason,
-		spawnv1.SecretNotAllowedReason:
+		spawnv1.SecretNotAllowedReason, spawnv1.RegistrationTimeoutReason, spawnv1.CredentialLostReason,
+		spawnv1.SealKeyChangedReason, spawnv1.ConfigRejectedReason, spawnv1.SecretNotFoundReason,
+		spawnv1.SecretKeyNotFoundReason, spawnv1.ConfigMapNotFoundReason, spawnv1.ConfigTooLargeReason:
 		return stalled
 	case spawnv1.AccountSuspendedReason:
 		return resting

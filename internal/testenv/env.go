@@ -69,6 +69,8 @@ type Env struct {
 	Market bot.Market
 	// Orphans says what the next life of the manager does about orphans; it starts with the defaults of the flags.
 	Orphans orphan.Settings
+	// Machines are the machines of a world in which they talk, which Talk makes; otherwise nil.
+	Machines *Machines
 	// MayHaveTwo is set by tests that plant or lose instances on purpose, to allow a Bot two live ones for a while.
 	MayHaveTwo bool
 	// MayKeepSlots is set by tests that force objects away, to allow their slots to be there until they are swept.

@@ -23,6 +23,7 @@ import (
 	"github.com/cedros-io/open-spawn/internal/cloud/digitalocean"
 	"github.com/cedros-io/open-spawn/internal/firewall"
 	"github.com/cedros-io/open-spawn/internal/fleet"
+	"github.com/cedros-io/open-spawn/internal/freshness"
 	"github.com/cedros-io/open-spawn/internal/identity"
 	"github.com/cedros-io/open-spawn/internal/inventory"
 	"github.com/cedros-io/open-spawn/internal/leadership"
@@ -52,6 +53,10 @@ type Incarnation struct {
 	Events *events.FakeRecorder
 	// Orphans is its sweeper, which Env.Pass drives.
 	Orphans *orphan.Sweeper
+	// Heard is who is heard, in a world in which machines talk.
+	Heard *freshness.Fleet
+	// Tidy is its controller of the delivery namespace, in such a world.
+	Tidy reconcile.Reconciler
 	// Before and After are called for every request to the API server or the cloud, when set.
 	Before, After Hook
 
@@ -97,12 +102,12 @@ func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 	}
 	i.bots = bot.NewController(bot.Options{
 		Client: kube, Live: kube, Inventory: i.Inventory, Cloud: spends, Freeze: i.Guard, Market: market,
-		Clock: e.Clock, Recorder: i.Events, Fleet: Fleet,
+		Clock: e.Clock, Recorder: i.Events, Fleet: Fleet, Delivery: e.newDelivery(i, kube),
 	}).Requests()
 	i.droplets = reconcile.AsReconciler(kube, droplet.NewController(droplet.Options{
 		Client: kube, Live: kube, Cloud: spends, Freeze: i.Guard, Firewall: gateway{e, i.Firewall}, Inventory: i.Inventory,
 		Clock: e.Clock, Leader: leader, Recorder: i.Events, Fleet: Fleet, SettleWindow: SettleWindow,
-		Market: offers, ShutdownGrace: ShutdownGrace,
+		Market: offers, ShutdownGrace: ShutdownGrace, SystemNamespace: e.Namespace,
 	}))
 	settings := e.Orphans
 	settings.Namespace = e.Namespace

@@ -32,6 +32,13 @@ func (e *Env) ReconcileBot(name string) (reconcile.Result, error) {
 	return e.reconcile(e.Manager.bots, &spawnv1.Bot{}, types.NamespacedName{Namespace: e.Namespace, Name: name})
 }
 
+// ReconcileBotBy is ReconcileBot by another manager than the present one, as when two believe that they lead.
+func (e *Env) ReconcileBotBy(i *Incarnation, name string) error {
+	request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: e.Namespace, Name: name}}
+	_, err := i.bots.Reconcile(e.quiet(), request)
+	return err
+}
+
 // ReconcileDroplet calls Reconcile for a Droplet once.
 func (e *Env) ReconcileDroplet(name string) (reconcile.Result, error) {
 	e.t.Helper()
@@ -86,6 +93,9 @@ func (e *Env) Round() (time.Duration, error) {
 	}
 	for _, name := range e.names(&spawnv1.DropletList{}) {
 		add(e.ReconcileDroplet(name))
+	}
+	if e.Machines != nil {
+		e.Machines.talk()
 	}
 	return soonest, errors.Join(errs...)
 }

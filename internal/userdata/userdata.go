@@ -18,6 +18,9 @@ import (
 // MaxBytes is how much DigitalOcean takes, less one: https://docs.digitalocean.com/reference/api (user_data, 64 KiB).
 const MaxBytes = 64<<10 - 1
 
+// SecretKey is the key of a Secret that holds user data.
+const SecretKey = "userData"
+
 // Where things are on a machine.
 const (
 	// AgentConfigPath is the agent's configuration.
@@ -33,6 +36,17 @@ var installScript string
 //go:embed spawn-agent.service
 var unit string
 
+// OpenClaw is how the agent runs OpenClaw where the image, or the first boot, has put it.
+func OpenClaw() map[string]any {
+	return map[string]any{
+		"command":     "/opt/openclaw/node/bin/node",
+		"args":        []string{"/opt/openclaw/app/node_modules/openclaw/openclaw.mjs", "gateway", "run"},
+		"environment": map[string]string{"OPENCLAW_CONFIG_PATH": "/run/openclaw/config.json"},
+		"directory":   "/run/openclaw",
+		"healthURL":   "http://127.0.0.1:18789/readyz",
+	}
+}
+
 // Machine is what is particular about a machine.
 type Machine struct {
 	// Name is the machine's.
@@ -43,7 +57,8 @@ type Machine struct {
 	GatewayCA string
 	// Registration is the token.
 	Registration token.Token
-	// AgentSHA256 are the digests of the agent's builds, by architecture: amd64 and arm64.
+	// AgentSHA256 are the digests of the agent's builds, by architecture: amd64 and arm64. None at all means that the
+	// image has an agent.
 	AgentSHA256 map[string]string
 	// Runtime is what the agent runs, as in the agent's configuration.
 	Runtime map[string]any
@@ -86,12 +101,16 @@ func Render(m Machine) ([]byte, error) {
 	c := cloudConfig{
 		WriteFiles: []file{
 			{AgentConfigPath, "0600", string(config)},
-			{installPath, "0755", installScript},
 			{unitPath, "0644", unit},
 		},
-		RunCommands: [][]string{
+	}
+	if len(m.AgentSHA256) == 0 {
+		c.RunCommands = [][]string{{"systemctl", "daemon-reload"}, {"systemctl", "enable", "--now", "spawn-agent.service"}}
+	} else {
+		c.WriteFiles = append(c.WriteFiles, file{installPath, "0755", installScript})
+		c.RunCommands = [][]string{
 			append([]string{installPath, m.AgentSHA256["amd64"], m.AgentSHA256["arm64"]}, m.Gateways...),
-		},
+		}
 	}
 	if m.GatewayCA != "" {
 		c.WriteFiles = append(c.WriteFiles, file{caPath, "0644", m.GatewayCA})
@@ -116,6 +135,9 @@ func (m Machine) check() error {
 		return err
 	}
 	for _, architecture := range []string{"amd64", "arm64"} {
+		if len(m.AgentSHA256) == 0 {
+			break
+		}
 		if _, err := token.ParseHash(m.AgentSHA256[architecture]); err != nil {
 			return fmt.Errorf("the agent for %s: %w", architecture, err)
 		}

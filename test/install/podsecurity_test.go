@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,18 +15,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-func TestManagerPodsPassRestrictedPodSecurity(t *testing.T) {
+func TestOurPodsPassRestrictedPodSecurity(t *testing.T) {
 	withManager(t)
 	api, heard := admin(t)
-	if err := api.Create(t.Context(), managerPod(t, api), client.DryRunAll); err != nil {
-		t.Errorf("a pod of the manager is refused: %v", err)
+	for name, pod := range map[string]*corev1.Pod{managerName: managerPod(t, api), gatewayName: gatewayPod(t, api)} {
+		if err := api.Create(t.Context(), pod, client.DryRunAll); err != nil {
+			t.Errorf("a pod of %s is refused: %v", name, err)
+		}
+		if len(heard.texts) > 0 {
+			t.Errorf("a pod of %s is warned about: %q", name, heard.texts)
+		}
+		// And the Deployment gets them: the controllers of Kubernetes create both, though no node runs them here.
+		kubectl(t, "wait", "--for=jsonpath={.status.replicas}=2", waitTimeout, "-n", systemNamespace, "deployment/"+name)
 	}
-	if len(heard.texts) > 0 {
-		t.Errorf("a pod of the manager is warned about: %q", heard.texts)
-	}
-	// And the Deployment gets them: the controllers of Kubernetes create both, though no node runs them here.
-	kubectl(t, "wait", "--for=jsonpath={.status.replicas}=2", waitTimeout, "-n", systemNamespace,
-		"deployment/"+managerName)
 }
 
 // The control: the namespace refuses what is not restricted, and each line of the securityContext is needed.
@@ -69,10 +71,20 @@ func TestOtherPodsAreRefused(t *testing.T) {
 // managerPod is a pod as the manager's Deployment makes it.
 func managerPod(t *testing.T, api client.Client) *corev1.Pod {
 	t.Helper()
-	template := manager(t, api).Spec.Template
+	return podOf(manager(t, api))
+}
+
+// gatewayPod is a pod as the gateway's Deployment makes it.
+func gatewayPod(t *testing.T, api client.Client) *corev1.Pod {
+	t.Helper()
+	return podOf(gateway(t, api))
+}
+
+func podOf(deployment *appsv1.Deployment) *corev1.Pod {
+	template := deployment.Spec.Template
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: systemNamespace, GenerateName: managerName + "-", Labels: template.Labels,
+			Namespace: systemNamespace, GenerateName: deployment.Name + "-", Labels: template.Labels,
 		},
 		Spec: template.Spec,
 	}

@@ -131,7 +131,7 @@ func (m *Memory) sealed() []byte {
 	if err != nil {
 		return nil
 	}
-	sealed, err := public.Seal(protocol.SealContext(m.Machine, m.Version), plain)
+	sealed, err := public.Seal(protocol.SealContext(m.Machine, m.Version, json.RawMessage(m.Content)), plain)
 	if err != nil {
 		return nil
 	}
