@@ -136,7 +136,7 @@ func TestAdminDroplets(t *testing.T) {
 	if data := admin.get(path + "/user_data").text("user_data"); data != "#!/bin/sh -c (a token)\n" {
 		t.Errorf("user data %q", data)
 	}
-	if agents := admin.get("/_sim/agents").number("agents.#"); agents != 0 {
+	if agents := admin.get("/_sim/agents").length("agents"); agents != 0 {
 		t.Errorf("%d agents run on nothing", agents)
 	}
 	admin.want(404, http.MethodPost, fmt.Sprintf("/_sim/agents/%d/stop", id), nil)
