@@ -137,7 +137,7 @@ func sealTo(content *delivery.Content, machine, key string, rendered *botconfig.
 	if err != nil {
 		return fmt.Errorf("writing the secrets for machine %s: %w", machine, err)
 	}
-	content.Sealed, err = public.Seal(protocol.SealContext(machine, content.Version), secrets)
+	content.Sealed, err = public.Seal(protocol.SealContext(machine, content.Version, content.Config), secrets)
 	content.SealedTo = key
 	return err
 }

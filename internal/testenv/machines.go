@@ -221,7 +221,7 @@ func (m *Machines) apply(machine string, told *delivery.Machine, content *delive
 	if r := p.Facts.Result; r != nil && r.Version >= content.Version {
 		return
 	}
-	plain, err := m.keys[machine].Open(protocol.SealContext(machine, content.Version), content.Sealed)
+	plain, err := m.keys[machine].Open(protocol.SealContext(machine, content.Version, content.Config), content.Sealed)
 	m.env.must(err, "opening the secrets of %s", machine)
 	given := Given{Version: content.Version, Run: told.Run}
 	m.env.must(json.Unmarshal(plain, &given.Secrets), "reading the secrets of %s", machine)
