@@ -87,16 +87,8 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := accounts.Register(mgr); err != nil {
 		return fmt.Errorf("adding the account controller: %w", err)
 	}
-	bots := bot.NewController(bot.Options{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Inventory: o.Inventory, Cloud: o.Cloud, Freeze: o.Freeze,
-		Market: bot.Offers{Catalogue: o.Market}, Clock: o.Clock, Recorder: mgr.GetEventRecorder("bot"), Fleet: o.Fleet,
-		Delivery: &o.Delivery,
-	})
-	if err := o.Metrics.Register(bots); err != nil {
-		return fmt.Errorf("registering the metrics of the bot controller: %w", err)
-	}
-	if err := bots.Register(mgr, o.Inventory, o.Machines); err != nil {
-		return fmt.Errorf("adding the bot controller: %w", err)
+	if err := addBots(mgr, o); err != nil {
+		return err
 	}
 	droplets := droplet.NewController(droplet.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cloud: o.Cloud, Inventory: o.Inventory, Clock: o.Clock,
@@ -114,6 +106,22 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		return err
 	}
 	return sweep(mgr, o)
+}
+
+// addBots adds the bot controller.
+func addBots(mgr ctrl.Manager, o Options) error {
+	bots := bot.NewController(bot.Options{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Inventory: o.Inventory, Cloud: o.Cloud, Freeze: o.Freeze,
+		Market: bot.Offers{Catalogue: o.Market}, Clock: o.Clock, Recorder: mgr.GetEventRecorder("bot"), Fleet: o.Fleet,
+		Delivery: &o.Delivery,
+	})
+	if err := o.Metrics.Register(bots); err != nil {
+		return fmt.Errorf("registering the metrics of the bot controller: %w", err)
+	}
+	if err := bots.Register(mgr, o.Inventory, o.Machines); err != nil {
+		return fmt.Errorf("adding the bot controller: %w", err)
+	}
+	return nil
 }
 
 // tidy adds the controller of the delivery namespace.

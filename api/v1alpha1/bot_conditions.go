@@ -97,7 +97,7 @@ const (
 	RegistrationTimeoutReason = "RegistrationTimeout"
 	// CredentialLostReason: the machine had registered, and what said so is gone; somebody must open its registration
 	// again, or replace the machine. (Stalled)
-	CredentialLostReason = "CredentialLost"
+	CredentialLostReason = "CredentialLost" //nolint:gosec // a reason, and no credential
 	// SealKeyChangedReason: a machine registered under the name of ours with another key; it gets no keys of the bot
 	// before somebody opens the registration again, or replaces the machine. (Stalled)
 	SealKeyChangedReason = "SealKeyChanged"

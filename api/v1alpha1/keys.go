@@ -33,8 +33,8 @@ const (
 	// SkipSnapshotAnnotation lets a machine be destroyed without the snapshot that deletionPolicy or desiredState asks
 	// for, and its disk be lost. Type: annotation on a Bot. Writer: people. Reader: bot controller. Example: "true".
 	SkipSnapshotAnnotation = GroupName + "/skip-snapshot"
-	// RefreshAnnotation has the Secrets and the ConfigMap that a Bot names read at once when its value changes, rather than
-	// within five minutes. Type: annotation on a Bot. Writer: people. Reader: bot controller. Example:
+	// RefreshAnnotation has the Secrets and the ConfigMap that a Bot names read at once when its value changes, rather
+	// than within five minutes. Type: annotation on a Bot. Writer: people. Reader: bot controller. Example:
 	// 2026-03-01T21:04:05Z.
 	RefreshAnnotation = GroupName + "/refresh"
 	// ReopenRegistrationAnnotation lets the machine that its value names register once more, with whatever key it has

@@ -134,8 +134,8 @@ func (d *deliveries) write(ctx context.Context, l *letter) error {
 	return nil
 }
 
-// prepare writes what a machine is told when it is first booted, before it is asked for. The letter comes first: it is
-// by that that all of it is found again.
+// prepare writes what a machine is told when it is first booted, before it is asked for. The letter comes first: by
+// that all of it is found again.
 func (d *deliveries) prepare(ctx context.Context, bot *spawnv1.Bot, machine string) error {
 	l, err := d.read(ctx, bot, machine)
 	if err != nil {

@@ -66,9 +66,6 @@ func (f *finalize) Reconcile(ctx context.Context, s *scope) (reconcile.Result, e
 		if id := snapshotOf(&droplets[i]); id != 0 {
 			s.bot.Status.SnapshotID = id // it may outlive the Droplet, which tells of it
 		}
-		if err := f.deliveries.retire(ctx, droplets[i].Name); err != nil {
-			return reconcile.Result{}, err
-		}
 		if err := f.dismiss(ctx, s.bot, &droplets[i]); err != nil {
 			return reconcile.Result{}, err
 		}
@@ -112,6 +109,9 @@ func (f *finalize) release(ctx context.Context, bot *spawnv1.Bot) error {
 
 // dismiss tells a Droplet what is kept of its machine, and deletes it. One that is being deleted already is told too.
 func (f *finalize) dismiss(ctx context.Context, bot *spawnv1.Bot, droplet *spawnv1.Droplet) error {
+	if err := f.deliveries.retire(ctx, droplet.Name); err != nil {
+		return err
+	}
 	err := change(ctx, f.client, droplet, func(spec *spawnv1.DropletSpec) {
 		if spec.DeletionPolicy = keptAfter(bot); spec.DeletionPolicy == spawnv1.DeletionPolicyDelete {
 			forgoSnapshot(spec)

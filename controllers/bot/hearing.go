@@ -20,8 +20,8 @@ import (
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-// hearing notes when Leases are renewed, at the moment at which the cache is told, and wakes a Bot when its machine says
-// something new, or is heard again. Most renewals wake nobody.
+// hearing notes when Leases are renewed, at the moment at which the cache is told, and wakes a Bot when its machine
+// says something new, or is heard again. Most renewals wake nobody.
 func hearing(fleet *freshness.Fleet) handler.TypedEventHandler[*coordinationv1.Lease, reconcile.Request] {
 	return handler.TypedFuncs[*coordinationv1.Lease, reconcile.Request]{
 		CreateFunc: func(_ context.Context, e event.TypedCreateEvent[*coordinationv1.Lease], q queue) {

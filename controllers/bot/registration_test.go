@@ -20,10 +20,10 @@ func leaseNamed(namespace, name string) *coordinationv1.Lease {
 	return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 }
 
-// untilReason runs the world until the Bot's condition has a reason.
-func untilReason(e *testenv.Env, name, conditionType, reason string) *spawnv1.Bot {
-	e.Until(conditionType+" is "+reason, func() bool { return reasonOf(e.Bot(name), conditionType) == reason })
-	return e.Bot(name)
+// untilReason runs the world until the condition of Bot scout has a reason.
+func untilReason(e *testenv.Env, conditionType, reason string) *spawnv1.Bot {
+	e.Until(conditionType+" is "+reason, func() bool { return reasonOf(e.Bot("scout"), conditionType) == reason })
+	return e.Bot("scout")
 }
 
 func TestHIGH001_AMachineThatNeverRegistersHasItsOwnDeadline(t *testing.T) {
@@ -32,14 +32,14 @@ func TestHIGH001_AMachineThatNeverRegistersHasItsOwnDeadline(t *testing.T) {
 	m.Silent["scout"] = true
 	e.GivenAccount()
 	e.GivenBot("scout")
-	bot := untilReason(e, "scout", spawnv1.DropletReadyCondition, spawnv1.DropletReadyReason)
+	bot := untilReason(e, spawnv1.DropletReadyCondition, spawnv1.DropletReadyReason)
 	e.WantCondition(bot, spawnv1.RegisteredCondition, metav1.ConditionUnknown, spawnv1.WaitingForRegistrationReason)
 	e.WantCondition(bot, spawnv1.HeartbeatFreshCondition, metav1.ConditionUnknown, spawnv1.WaitingForRegistrationReason)
 	e.WantCondition(bot, spawnv1.ConfigAppliedCondition, metav1.ConditionUnknown, spawnv1.WaitingForRegistrationReason)
 	wantOnly(t, bot, spawnv1.ReconcilingCondition)
 
 	on := e.Clock.Now()
-	bot = untilReason(e, "scout", spawnv1.RegisteredCondition, spawnv1.RegistrationTimeoutReason)
+	bot = untilReason(e, spawnv1.RegisteredCondition, spawnv1.RegistrationTimeoutReason)
 	if after := e.Clock.Since(on); after < 14*time.Minute || after > 16*time.Minute {
 		t.Errorf("it was marked %s after it was on", after)
 	}
@@ -64,7 +64,7 @@ func TestCRIT001_ALostCredentialIsNotReplacedBeforeSomebodySaysSo(t *testing.T) 
 	bot := e.GivenReadyBot("scout")
 	e.Step(time.Hour) // the token has expired long ago
 	e.Delete(leaseNamed(m.Namespace, bot.Status.DropletName))
-	bot = untilReason(e, "scout", spawnv1.ReadyCondition, spawnv1.CredentialLostReason)
+	bot = untilReason(e, spawnv1.ReadyCondition, spawnv1.CredentialLostReason)
 	e.WantCondition(bot, spawnv1.RegisteredCondition, metav1.ConditionFalse, spawnv1.CredentialLostReason,
 		spawnv1.ReopenRegistrationAnnotation+"="+bot.Status.DropletName, "spec.redeployAt")
 	wantOnly(t, bot, spawnv1.StalledCondition)
@@ -86,7 +86,7 @@ func TestCRIT001_ALostCredentialIsNotReplacedBeforeSomebodySaysSo(t *testing.T) 
 	// The annotation is still there, and opens nothing a second time.
 	e.Step(time.Hour)
 	e.Delete(leaseNamed(m.Namespace, bot.Status.DropletName))
-	untilReason(e, "scout", spawnv1.ReadyCondition, spawnv1.CredentialLostReason)
+	untilReason(e, spawnv1.ReadyCondition, spawnv1.CredentialLostReason)
 	e.Settle()
 	e.WantCondition(e.Bot("scout"), spawnv1.RegisteredCondition, metav1.ConditionFalse, spawnv1.CredentialLostReason)
 }
@@ -97,7 +97,7 @@ func TestCRIT001_AMachineWithAnotherKeyGetsNoKeysOfTheBot(t *testing.T) {
 	bot := e.GivenReadyBot("scout")
 	// Within the token's life somebody deletes the Lease, and whoever is first registers: the one who knows the token.
 	e.Delete(leaseNamed(m.Namespace, bot.Status.DropletName))
-	bot = untilReason(e, "scout", spawnv1.ReadyCondition, spawnv1.SealKeyChangedReason)
+	bot = untilReason(e, spawnv1.ReadyCondition, spawnv1.SealKeyChangedReason)
 	e.WantCondition(bot, spawnv1.RegisteredCondition, metav1.ConditionFalse, spawnv1.SealKeyChangedReason,
 		"gets no keys", spawnv1.ReopenRegistrationAnnotation)
 	wantOnly(t, bot, spawnv1.StalledCondition)

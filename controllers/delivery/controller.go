@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package delivery tidies up the delivery namespace. What belongs to a Bot is deleted with it, or with its machine; here
-// goes what a deletion by force, or a gateway that has ended, has left there.
+// Package delivery tidies up the delivery namespace. What belongs to a Bot is deleted with it, or with its machine;
+// here goes what a deletion by force, or a gateway that has ended, has left there.
 package delivery
 
 import (
@@ -14,7 +14,6 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -68,26 +67,36 @@ func NewController(o Options) *Controller { return &Controller{o: o, seen: map[s
 // Reconcile looks at all that bears one name in the delivery namespace.
 func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	var lease coordinationv1.Lease
-	err := c.o.Machines.Get(ctx, request.NamespacedName, &lease)
-	if client.IgnoreNotFound(err) != nil {
-		return reconcile.Result{}, fmt.Errorf("reading Lease %s: %w", request.Name, err)
+	hasLease, err := c.get(ctx, request.NamespacedName, &lease)
+	if err != nil {
+		return reconcile.Result{}, err
 	}
-	if err == nil && delivery.IsGateway(&lease) {
+	if hasLease && delivery.IsGateway(&lease) {
 		return c.reconcileGateway(ctx, &lease)
 	}
-	var object client.Object = &lease
-	if apierrors.IsNotFound(err) {
-		object = &corev1.Secret{}
-		if err = c.o.Machines.Get(ctx, request.NamespacedName, object); client.IgnoreNotFound(err) != nil {
-			return reconcile.Result{}, fmt.Errorf("reading Secret %s: %w", request.Name, err)
-		}
+	var secret corev1.Secret
+	hasSecret, err := c.get(ctx, request.NamespacedName, &secret)
+	if err != nil {
+		return reconcile.Result{}, err
 	}
-	bot, ours := delivery.BotOf(object)
-	if err != nil || !ours || len(c.o.Namespaces) > 0 && !slices.Contains(c.o.Namespaces, bot.Namespace) {
+	bot, ours := delivery.BotOf(&lease)
+	if hasSecret {
+		bot, ours = delivery.BotOf(&secret)
+	}
+	if !ours || len(c.o.Namespaces) > 0 && !slices.Contains(c.o.Namespaces, bot.Namespace) {
 		c.forget(request.Name)
 		return reconcile.Result{}, nil
 	}
 	return c.reconcileMachine(ctx, request.Name, bot)
+}
+
+// get reads an object of the delivery namespace, and tells whether there is one.
+func (c *Controller) get(ctx context.Context, key client.ObjectKey, into client.Object) (bool, error) {
+	err := c.o.Machines.Get(ctx, key, into)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("reading %s of the delivery namespace: %w", key.Name, err)
+	}
+	return err == nil, nil
 }
 
 // reconcileGateway deletes the Lease of a gateway that does not renew it any more.

@@ -21,8 +21,8 @@ import (
 // userDataPause is when it is looked for again; the Bot's controller writes it anew meanwhile.
 const userDataPause = 10 * time.Second
 
-// userData is what the machine is told when it is first booted, empty when it is told nothing; or why no instance can be
-// created.
+// userData is what the machine is told when it is first booted, empty when it is told nothing; or why no instance can
+// be created.
 func (e *existence) userData(ctx context.Context, s *scope) (string, *reconcile.Result, error) {
 	name := s.droplet.Spec.UserDataSecretName
 	if name == "" {

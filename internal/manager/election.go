@@ -57,7 +57,8 @@ func newElection(o Options) (election, error) {
 }
 
 // settle makes sure that there are the namespaces to keep things in, so that a manager run by hand, outside its
-// installation, works instead of failing over and over. Whether there is one shows without the right to read namespaces.
+// installation, works instead of failing over and over. Whether there is one shows without the right to read
+// namespaces.
 func (e election) settle(ctx context.Context, config *rest.Config, deliveryNamespace string) error {
 	api, err := client.New(config, client.Options{Scheme: Scheme()})
 	if err != nil {

@@ -84,30 +84,7 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	passes := inventory.New(inventory.Options{
-		Lister: do.cloud.For("", ""), Tag: identity.FleetTag(do.fleet), Interval: o.Settings.InventoryInterval,
-		Limit: do.cloud.HourLimit, Clock: o.Clock,
-	})
-	collectors := registerer(o)
-	if err := collectors.Register(passes); err != nil {
-		return nil, fmt.Errorf("registering inventory metrics: %w", err)
-	}
-	wall, err := newFirewall(mgr, o, do)
-	if err != nil {
-		return nil, err
-	}
-	talk, machines, err := newDelivery(ctx, mgr, o)
-	if err != nil {
-		return nil, err
-	}
-	err = controllers.Register(ctx, mgr, controllers.Options{
-		Cloud: do.cloud, Freeze: do.guard, Firewall: wall, Inventory: passes, Metrics: collectors, Clock: o.Clock,
-		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
-		Market:        catalogue.New(catalogue.Options{Cloud: do.cloud.For("", ""), Clock: o.Clock}),
-		ShutdownGrace: o.Settings.ShutdownGrace, Orphans: orphans(o.Settings), Namespaces: o.Settings.WatchNamespaces,
-		Delivery: talk, Machines: machines,
-	})
-	if err != nil {
+	if err := addControllers(ctx, mgr, o, election, do); err != nil {
 		return nil, err
 	}
 	if err := addWebhooks(ctx, mgr, o, do.offers, election.identity); err != nil {
@@ -115,6 +92,33 @@ func New(ctx context.Context, o Options) (ctrl.Manager, error) {
 	}
 	o.Logger.Info("starting", "version", version.Version(), "fleet", do.fleet, "identity", election.identity)
 	return mgr, addProbes(mgr)
+}
+
+// addControllers adds the controllers, and what they share.
+func addControllers(ctx context.Context, mgr ctrl.Manager, o Options, election election, do connection) error {
+	passes := inventory.New(inventory.Options{
+		Lister: do.cloud.For("", ""), Tag: identity.FleetTag(do.fleet), Interval: o.Settings.InventoryInterval,
+		Limit: do.cloud.HourLimit, Clock: o.Clock,
+	})
+	collectors := registerer(o)
+	if err := collectors.Register(passes); err != nil {
+		return fmt.Errorf("registering inventory metrics: %w", err)
+	}
+	wall, err := newFirewall(mgr, o, do)
+	if err != nil {
+		return err
+	}
+	talk, machines, err := newDelivery(ctx, mgr, o)
+	if err != nil {
+		return err
+	}
+	return controllers.Register(ctx, mgr, controllers.Options{
+		Cloud: do.cloud, Freeze: do.guard, Firewall: wall, Inventory: passes, Metrics: collectors, Clock: o.Clock,
+		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
+		Market:        catalogue.New(catalogue.Options{Cloud: do.cloud.For("", ""), Clock: o.Clock}),
+		ShutdownGrace: o.Settings.ShutdownGrace, Orphans: orphans(o.Settings), Namespaces: o.Settings.WatchNamespaces,
+		Delivery: talk, Machines: machines,
+	})
 }
 
 // registerer is where metrics go: nowhere when there are other managers in the process.

@@ -4,6 +4,7 @@
 package options
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -157,13 +158,8 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 	fs.BoolVar(&o.LeaderElect, "leader-elect", false, "let one of several replicas work")
 	fs.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", "open-spawn-system",
 		"namespace of the leader's lease and of the fleet record, created when it is missing")
-	servingFlags(&o, fs)
-	deliveryFlags(&o, fs)
-	fs.StringVar(&gateways, "gateway-url", "",
-		"https URLs by which machines call the gateway, the best first, separated by commas (required)")
-	fs.StringVar(&hosts, "webhook-hosts", "",
-		"host names, no IP addresses, by which the API server calls the webhooks besides those of Service "+
-			"open-spawn-webhook in the manager's namespace, separated by commas")
+	servingFlags(&o, &hosts, fs)
+	deliveryFlags(&o, &gateways, fs)
 	fs.StringVar(&o.LogLevel, "log-level", "info", "error, info or debug")
 	if err := Parse(fs, ManagerEnvPrefix, args, lookup); err != nil {
 		return Manager{}, err
@@ -177,7 +173,10 @@ func ParseManager(args []string, lookup LookupEnv, fs *flag.FlagSet) (Manager, e
 }
 
 // servingFlags are those that say what the manager serves, and where.
-func servingFlags(o *Manager, fs *flag.FlagSet) {
+func servingFlags(o *Manager, hosts *string, fs *flag.FlagSet) {
+	fs.StringVar(hosts, "webhook-hosts", "",
+		"host names, no IP addresses, by which the API server calls the webhooks besides those of Service "+
+			"open-spawn-webhook in the manager's namespace, separated by commas")
 	fs.StringVar(&o.MetricsBindAddress, "metrics-bind-address", ":8080", "address of the metrics; 0 means none")
 	fs.StringVar(&o.WebhookBindAddress, "webhook-bind-address", ":9443",
 		"address of the admission webhooks; 0 means none")
@@ -185,7 +184,9 @@ func servingFlags(o *Manager, fs *flag.FlagSet) {
 }
 
 // deliveryFlags are those that say how machines are told what to run, and heard.
-func deliveryFlags(o *Manager, fs *flag.FlagSet) {
+func deliveryFlags(o *Manager, gateways *string, fs *flag.FlagSet) {
+	fs.StringVar(gateways, "gateway-url", "",
+		"https URLs by which machines call the gateway, the best first, separated by commas (required)")
 	fs.StringVar(&o.DeliveryNamespace, "delivery-namespace", "open-spawn-delivery",
 		"namespace in which the manager and the gateway meet, created when it is missing")
 	fs.StringVar(&o.GatewayCAFile, "gateway-ca-file", "",
@@ -223,10 +224,7 @@ func (o Manager) validate() error {
 	if o.SettleWindow < minSettleWindow {
 		return fmt.Errorf("--settle-window %s is below %s", o.SettleWindow, minSettleWindow)
 	}
-	if err := o.validateFleet(); err != nil {
-		return err
-	}
-	if err := o.validateDelivery(); err != nil {
+	if err := cmp.Or(o.validateFleet(), o.validateDelivery()); err != nil {
 		return err
 	}
 	if o.DigitalOceanCallsPerMinute < minCallsPerMinute {

@@ -24,8 +24,13 @@ func (e environment) lookup(key string) (string, bool) {
 	return value, ok
 }
 
-// parse reads the manager's settings and gives what was printed.
+// parse is parseAlone with a gateway, which every manager needs.
 func parse(env environment, args ...string) (options.Manager, string, error) {
+	return parseAlone(env, append([]string{"--gateway-url=https://gateway.example.com"}, args...)...)
+}
+
+// parseAlone reads the manager's settings and gives what was printed.
+func parseAlone(env environment, args ...string) (options.Manager, string, error) {
 	var out bytes.Buffer
 	fs := flag.NewFlagSet("manager", flag.ContinueOnError)
 	fs.SetOutput(&out)
@@ -41,7 +46,8 @@ func TestADefaultGivesWayToTheEnvironmentAndThatToAFlag(t *testing.T) {
 		DigitalOceanTokenFile: "/token", DigitalOceanCallsPerMinute: 200, SettleWindow: 5 * time.Minute,
 		InventoryInterval: 30 * time.Second, ShutdownGrace: 2 * time.Minute, OrphanMinAge: time.Hour, OrphanSightings: 3,
 		LeaderElectionNamespace: "open-spawn-system", MetricsBindAddress: ":8080", HealthProbeBindAddress: ":8081",
-		WebhookBindAddress: ":9443", LogLevel: "info",
+		WebhookBindAddress: ":9443", LogLevel: "info", DeliveryNamespace: "open-spawn-delivery",
+		GatewayURLs: []string{"https://gateway.example.com"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("defaults %+v, %v, want %+v", got, err, want)
@@ -57,9 +63,11 @@ func TestADefaultGivesWayToTheEnvironmentAndThatToAFlag(t *testing.T) {
 	}
 	got, _, err = parse(env, "--fleet-id=from-flag", "--settle-window", "20s", "-metrics-bind-address=0",
 		"--orphan-policy=Delete", "--orphan-min-age=0", "--extra-egress=tcp:9000-9100:198.51.100.0/24",
-		"--digitalocean-calls-per-minute=20", "--new-fleet", "--take-over")
+		"--digitalocean-calls-per-minute=20", "--new-fleet", "--take-over", "--gateway-ca-file=/ca.pem", "--agent-dir=/agents",
+		"--require-droplet-address")
 	want = options.Manager{
-		DigitalOceanTokenFile: "/from-env", FleetID: "from-flag", SettleWindow: 20 * time.Second, LogLevel: "debug",
+		DigitalOceanTokenFile: "/from-env", FleetID: "from-flag", SettleWindow: 20 * time.Second, LogLevel: "debug", DeliveryNamespace: "open-spawn-delivery", GatewayURLs: []string{"https://gateway.example.com"},
+		GatewayCAFile: "/ca.pem", AgentDir: "/agents", RequireDropletAddress: true,
 		LeaderElect: true, LeaderElectionNamespace: "open-spawn-system", WatchNamespaces: []string{"one", "two", "three"},
 		MetricsBindAddress: "0", HealthProbeBindAddress: ":8081", DigitalOceanCallsPerMinute: 20,
 		InventoryInterval: time.Minute, OrphanPolicy: options.OrphanDelete, OrphanSightings: 4,
@@ -150,5 +158,42 @@ func TestHelpNamesEveryFlagWithItsVariable(t *testing.T) {
 		if !strings.Contains(printed, part) {
 			t.Errorf("help does not tell %q:\n%s", part, printed)
 		}
+	}
+}
+
+func TestCRIT006_TheGatewayHasToBeNamedAndIsCalledOverTLSOnly(t *testing.T) {
+	for name, test := range map[string]struct {
+		env  environment
+		args []string
+		want []string
+	}{
+		"none":       {nil, nil, nil},
+		"empty":      {nil, []string{"--gateway-url= ,"}, nil},
+		"http":       {nil, []string{"--gateway-url=http://gateway.example.com"}, nil},
+		"no scheme":  {nil, []string{"--gateway-url=gateway.example.com"}, nil},
+		"no host":    {nil, []string{"--gateway-url=https://"}, nil},
+		"a password": {nil, []string{"--gateway-url=https://me:word@gateway.example.com"}, nil},
+		"one of two": {nil, []string{"--gateway-url=https://a.example,http://b.example"}, nil},
+		"one":        {nil, []string{"--gateway-url=https://a.example"}, []string{"https://a.example"}},
+		"two": {
+			nil, []string{"--gateway-url=https://a.example, https://b.example:8443"},
+			[]string{"https://a.example", "https://b.example:8443"},
+		},
+		"the other way": {environment{"OPENSPAWN_GATEWAY_URL": "https://a.example"}, nil, []string{"https://a.example"}},
+	} {
+		got, _, err := parseAlone(test.env, append([]string{tokenFile}, test.args...)...)
+		if test.want == nil {
+			if err == nil || !strings.HasPrefix(err.Error(), "--gateway-url") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: %v, want one line that names the flag", name, err)
+			}
+			continue
+		}
+		if err != nil || !reflect.DeepEqual(got.GatewayURLs, test.want) {
+			t.Errorf("%s: %v, %v", name, got.GatewayURLs, err)
+		}
+	}
+	if _, _, err := parse(nil, tokenFile, "--delivery-namespace=No"); err == nil ||
+		!strings.HasPrefix(err.Error(), "--delivery-namespace") {
+		t.Errorf("a delivery namespace that is none: %v", err)
 	}
 }

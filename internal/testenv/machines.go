@@ -66,13 +66,14 @@ type Given struct {
 	Run     bool
 }
 
-// Talk makes the world one in which machines talk, and starts the manager's life anew. There is Secret llm, which NewBot
-// names.
+// Talk makes the world one in which machines talk, and starts the manager's life anew. There is Secret llm, which
+// NewBot names.
 func (e *Env) Talk() *Machines {
 	e.t.Helper()
 	e.Machines = &Machines{
 		Namespace: strings.Replace(e.Namespace, "test-", "delivery-", 1), Silent: map[string]bool{},
-		Refuse: map[string]string{}, Conflicts: map[string]int32{}, Configs: map[string][]Given{}, env: e, keys: map[string]seal.PrivateKey{},
+		Refuse: map[string]string{}, Conflicts: map[string]int32{}, Configs: map[string][]Given{}, env: e,
+		keys:  map[string]seal.PrivateKey{},
 		known: map[string]*coordinationv1.Lease{},
 	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.Machines.Namespace}}
@@ -183,7 +184,8 @@ func (m *Machines) turn(letter *corev1.Secret) {
 	if content, err := delivery.ReadContent(letter); err == nil && content.SealedTo == p.SealKey {
 		m.apply(letter.Name, told, content, p)
 	}
-	if interval := time.Duration(told.IntervalSeconds) * time.Second; before != p.News() || now.Sub(p.Renewed) >= interval {
+	interval := time.Duration(told.IntervalSeconds) * time.Second
+	if before != p.News() || now.Sub(p.Renewed) >= interval {
 		p.Renewed = now
 		m.write(letter, p)
 	}
@@ -232,52 +234,6 @@ func (m *Machines) apply(machine string, told *delivery.Machine, content *delive
 	if !refused {
 		p.Facts.AppliedConfig = content.Version
 	}
-}
-
-// Presence is what the Lease of a machine says; nil when there is none.
-func (m *Machines) Presence(machine string) *delivery.Presence {
-	m.env.t.Helper()
-	var lease coordinationv1.Lease
-	err := m.env.Client.Get(m.env.t.Context(), client.ObjectKey{Namespace: m.Namespace, Name: machine}, &lease)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	m.env.must(err, "reading the Lease of %s", machine)
-	p, err := delivery.ReadPresence(&lease)
-	m.env.must(err, "reading the Lease of %s", machine)
-	return p
-}
-
-// Letter is what the manager has written down for a machine; nil when it has nothing.
-func (m *Machines) Letter(machine string) (*delivery.Machine, *delivery.Content) {
-	m.env.t.Helper()
-	var secret corev1.Secret
-	err := m.env.Client.Get(m.env.t.Context(), client.ObjectKey{Namespace: m.Namespace, Name: machine}, &secret)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	m.env.must(err, "reading the letter of %s", machine)
-	told, err := delivery.ReadMachine(&secret)
-	m.env.must(err, "reading the letter of %s", machine)
-	content, _ := delivery.ReadContent(&secret)
-	return told, content
-}
-
-// Left are the objects of machines that there are: in the delivery namespace, and user data.
-func (m *Machines) Left() []string {
-	m.env.t.Helper()
-	var left []string
-	var secrets corev1.SecretList
-	m.env.must(m.env.Client.List(m.env.t.Context(), &secrets), "listing Secrets")
-	var leases coordinationv1.LeaseList
-	m.env.must(m.env.Client.List(m.env.t.Context(), &leases, client.InNamespace(m.Namespace)), "listing Leases")
-	for _, object := range append(objects(&secrets), objects(&leases)...) {
-		_, ours := delivery.BotOf(object)
-		if ours && (object.GetNamespace() == m.Namespace || object.GetNamespace() == m.env.Namespace) {
-			left = append(left, object.GetNamespace()+"/"+object.GetName())
-		}
-	}
-	return left
 }
 
 func (m *Machines) write(letter *corev1.Secret, p *delivery.Presence) {

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/delivery"
 )
 
 const (
@@ -86,9 +87,13 @@ func TestTheNamespacedInstallationGrantsTheSameInFewerNamespaces(t *testing.T) {
 		t.Errorf("namespace default (-want +got):\n%s", diff)
 	}
 	home := granted(t, events, roleFile(t, "leader_election_role.yaml"), roleFile(t, "fleet_record_role.yaml"),
-		roleFile(t, "webhook_certificate_role.yaml"))
+		roleFile(t, "webhook_certificate_role.yaml"), roleFile(t, "machine_secrets_role.yaml"))
 	if diff := cmp.Diff(lines(home), lines(granted(t, within[systemNamespace]))); diff != "" {
 		t.Errorf("the manager's own namespace (-want +got):\n%s", diff)
+	}
+	meets := granted(t, roleFile(t, "delivery_role.yaml"))
+	if diff := cmp.Diff(lines(meets), lines(granted(t, within[delivery.Namespace]))); diff != "" {
+		t.Errorf("where it meets the gateway (-want +got):\n%s", diff)
 	}
 }
 
@@ -104,6 +109,7 @@ func TestTheNamespacesThatAreWatchedAreThoseWithRights(t *testing.T) {
 	_, within := managerRules(t, api)
 	delete(within, metav1.NamespaceDefault)
 	delete(within, systemNamespace)
+	delete(within, delivery.Namespace)
 	may := slices.Sorted(maps.Keys(within))
 	if slices.Sort(looks); !slices.Equal(looks, may) || !slices.Equal(looks, watched) {
 		t.Errorf("the manager looks after %q and may look after %q, want %q", looks, may, watched)

@@ -133,7 +133,7 @@ func TestTheManagerMayKeepTheFleetRecordAtHomeOnly(t *testing.T) {
 	for what, err := range map[string]error{
 		"deleting the record":            api.Delete(t.Context(), record),
 		"listing ConfigMaps":             api.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(systemNamespace)),
-		"reading another ConfigMap":      api.Get(t.Context(), client.ObjectKeyFromObject(rootCA), rootCA.DeepCopy()),
+		"changing another ConfigMap":     api.Update(t.Context(), rootCA.DeepCopy()),
 		"creating a ConfigMap elsewhere": api.Create(t.Context(), configMap("kube-system", fleet.RecordName)),
 	} {
 		if !apierrors.IsForbidden(err) {
