@@ -17,6 +17,9 @@ import (
 	"io"
 	"os"
 
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
 	"github.com/cedros-io/open-spawn/internal/localrun"
 )
 
@@ -43,6 +46,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
+	log.SetLogger(logr.Discard()) // what libraries have to say is not for whoever watches a demo
 	ctx, stop := localrun.SignalContext()
 	err = run(ctx, s, os.Stdout)
 	stop()
