@@ -22,6 +22,9 @@ type config struct {
 	allowRemote bool
 	tokens      tokenList
 	options     dosim.Options
+	// boot tells whether droplets run agent, and where their disks are; empty means somewhere temporary.
+	boot           bool
+	agent, bootDir string
 }
 
 func newConfig(usage io.Writer) *config {
@@ -40,6 +43,9 @@ func newConfig(usage io.Writer) *config {
 	c.flags.IntVar(&o.DropletLimit, "droplet-limit", o.DropletLimit, "droplets that the account may have; 0 means 25000")
 	c.flags.IntVar(&o.HourlyLimit, "hourly-limit", o.HourlyLimit, "requests per token and hour; 0 means unlimited")
 	c.flags.IntVar(&o.MinuteLimit, "minute-limit", o.MinuteLimit, "requests per token and minute; 0 means unlimited")
+	c.flags.BoolVar(&c.boot, "boot", false, "run an agent for every active droplet, from its user data")
+	c.flags.StringVar(&c.agent, "agent", "", "`file` with the agent's program; unset means agent, beside dosim")
+	c.flags.StringVar(&c.bootDir, "boot-dir", "", "directory for the disks of droplets; unset means a temporary one")
 	return c
 }
 
@@ -52,6 +58,9 @@ func (c *config) parse(args []string, env options.LookupEnv) error {
 	var bad *dosim.OptionError
 	if err := c.options.Validate(); errors.As(err, &bad) {
 		return fmt.Errorf("--%s %s", bad.Option, bad.Reason)
+	}
+	if !c.boot && (c.agent != "" || c.bootDir != "") {
+		return errors.New("--agent and --boot-dir go with --boot")
 	}
 	host, _, err := net.SplitHostPort(c.listen)
 	if err != nil {

@@ -37,6 +37,21 @@ func run(ctx context.Context, args []string, env options.LookupEnv, stdout, stde
 		_, _ = fmt.Fprintln(stderr, "dosim:", err)
 		return 2
 	}
+	machines, err := c.machines(stderr)
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "dosim: --boot:", err)
+		return 1
+	}
+	code := c.listenAndServe(ctx, stdout, stderr)
+	if err := machines.Close(); err != nil {
+		_, _ = fmt.Fprintln(stderr, "dosim: --boot:", err)
+		return 1
+	}
+	return code
+}
+
+// listenAndServe is the simulator, with machines or without.
+func (c *config) listenAndServe(ctx context.Context, stdout, stderr io.Writer) int {
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", c.listen)
 	if err != nil {
@@ -54,6 +69,9 @@ func run(ctx context.Context, args []string, env options.LookupEnv, stdout, stde
 // serve ends when ctx does. Requests that a fault is holding are let go first, so that they do not hold up the end.
 func serve(ctx context.Context, listener net.Listener, opts dosim.Options) error {
 	sim := dosim.New(opts)
+	if opts.Machines != nil {
+		go keepUp(ctx, sim)
+	}
 	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

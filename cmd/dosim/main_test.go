@@ -85,6 +85,7 @@ func TestRunRefusesWhatCannotBeMeant(t *testing.T) {
 		"an empty token":        {args: []string{"--token=a,,b"}, want: "--token must not be empty"},
 		"no port":               {args: []string{"--listen=127.0.0.1"}, want: "--listen"},
 		"an open address":       {args: []string{"--listen=0.0.0.0:0"}, want: "--allow-remote"},
+		"an agent alone":        {args: []string{"--agent=x"}, want: "--boot"},
 		"an empty host":         {args: []string{"--listen=:0"}, want: "--listen"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,6 +23,10 @@ import (
 	"github.com/cedros-io/open-spawn/internal/userdata"
 )
 
+// uncached is how Secrets outside the delivery namespace are written: to wait until a cache has seen it, the client would
+// have to watch all Secrets there are.
+const uncached = client.DisableReadYourWritesConsistency
+
 // Delivery is how machines are told what to run, and heard.
 type Delivery struct {
 	// Client reads the delivery namespace from a cache of its own, and writes there.
@@ -155,7 +159,7 @@ func (d *deliveries) prepare(ctx context.Context, bot *spawnv1.Bot, machine stri
 		ObjectMeta: delivery.ObjectMeta(d.SystemNamespace, machine, bot.Namespace, bot.Name),
 		Data:       map[string][]byte{userdata.SecretKey: data},
 	}
-	if err := d.system.Create(ctx, secret); err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := d.system.Create(ctx, secret, uncached); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("writing the user data of %s: %w", machine, err)
 	}
 	return nil
@@ -163,7 +167,7 @@ func (d *deliveries) prepare(ctx context.Context, bot *spawnv1.Bot, machine stri
 
 // dropUserData deletes what a machine was told when it was first booted: it has read it.
 func (d *deliveries) dropUserData(ctx context.Context, machine string) error {
-	return remove(ctx, d.system, &corev1.Secret{ObjectMeta: objectMeta(d.SystemNamespace, machine)})
+	return remove(ctx, d.system, &corev1.Secret{ObjectMeta: objectMeta(d.SystemNamespace, machine)}, uncached)
 }
 
 // revoke deletes a machine's credential.
@@ -199,8 +203,8 @@ func objectMeta(namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: name}
 }
 
-func remove(ctx context.Context, c client.Client, object client.Object) error {
-	if err := client.IgnoreNotFound(c.Delete(ctx, object)); err != nil {
+func remove(ctx context.Context, c client.Client, object client.Object, options ...client.DeleteOption) error {
+	if err := client.IgnoreNotFound(c.Delete(ctx, object, options...)); err != nil {
 		return fmt.Errorf("deleting %T %s: %w", object, object.GetName(), err)
 	}
 	return nil

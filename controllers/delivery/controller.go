@@ -132,7 +132,9 @@ func (c *Controller) reconcileMachine(
 	meta := func(namespace string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Namespace: namespace, Name: machine}
 	}
-	if err := remove(ctx, c.o.Client, &corev1.Secret{ObjectMeta: meta(c.o.SystemNamespace)}); err != nil {
+	// To wait until a cache has seen it, the client would have to watch all Secrets there are.
+	if err := remove(ctx, c.o.Client, &corev1.Secret{ObjectMeta: meta(c.o.SystemNamespace)},
+		client.DisableReadYourWritesConsistency); err != nil {
 		return reconcile.Result{}, err
 	}
 	if err := remove(ctx, c.o.Machines, &corev1.Secret{ObjectMeta: meta(c.o.Namespace)}); err != nil {

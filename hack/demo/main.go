@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command demo does the main job of open-spawn on one machine: it starts a Kubernetes control plane, a simulated
-// DigitalOcean and the manager, applies config/samples, and shows how every Bot becomes Ready. `make demo` runs it.
+// Command demo does the main job of open-spawn on one machine: it starts a Kubernetes control plane, the gateway, a
+// simulated DigitalOcean whose droplets run the agent, and the manager, applies config/samples, and shows how every Bot
+// becomes Ready. `make demo` runs it.
 //
 // It reads four variables: ONCE=1 deletes everything again and proves that nothing is left; REAL=1 uses DigitalOcean,
 // with the token in DIGITALOCEAN_ACCESS_TOKEN; KEEP=1 leaves the droplets of a real run alive. State and logs are in
@@ -15,6 +16,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/cedros-io/open-spawn/internal/localrun"
 )
@@ -42,6 +46,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
+	log.SetLogger(logr.Discard()) // what libraries have to say is not for whoever watches a demo
 	ctx, stop := localrun.SignalContext()
 	err = run(ctx, s, os.Stdout)
 	stop()

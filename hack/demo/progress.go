@@ -123,7 +123,7 @@ func (d *demo) dump(bots []spawnv1.Bot) {
 
 // alive is an error when a process of ours has ended, with the end of its log.
 func (d *demo) alive() error {
-	processes := []*localrun.Process{d.manager.Process}
+	processes := []*localrun.Process{d.manager.Process, d.gateway.Process}
 	if d.simulator != nil {
 		processes = append(processes, d.simulator.Process)
 	}

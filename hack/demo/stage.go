@@ -32,6 +32,7 @@ type demo struct {
 
 	plane     *controlplane.Plane
 	api       client.Client
+	gateway   *localrun.Gateway
 	simulator *localrun.Simulator // nil in a real run
 	manager   *localrun.Manager
 	fleet     string // the fleet id of a real run
@@ -75,26 +76,40 @@ func (d *demo) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.say("installing the CRDs, namespace %s and the manager's rights", localrun.SystemNamespace)
+	d.say("installing the CRDs, the namespaces, and the rights of manager and gateway")
 	if err := localrun.Install(ctx, d.plane, d.root); err != nil {
 		return err
 	}
 	if d.api, err = newClient(d.plane); err != nil {
 		return err
 	}
+	return d.startPrograms(ctx)
+}
+
+// startPrograms starts ours.
+func (d *demo) startPrograms(ctx context.Context) error {
+	var err error
+	d.gateway, err = localrun.StartGateway(ctx, localrun.GatewayOptions{
+		Binary: d.program("gateway"), Log: d.log("gateway"), Cluster: d.plane, Dir: d.dir, Name: "demo",
+	})
+	if err != nil {
+		return err
+	}
+	d.say("gateway at %s, as %s", d.gateway.URL, localrun.GatewayUser)
 	manager := localrun.ManagerOptions{
-		Binary: filepath.Join(d.root, "bin", "manager"), Log: d.log("manager"), Cluster: d.plane,
+		Binary: d.program("manager"), Log: d.log("manager"), Cluster: d.plane, Gateway: d.gateway,
 		Token: localrun.SimulatorToken, TokenFile: filepath.Join(d.dir, tokenFile),
 	}
 	if d.settings.real {
 		d.announceReal()
 		manager.Token, manager.FleetID = d.settings.token, d.fleet
 	} else {
-		d.simulator, err = localrun.StartSimulator(ctx, filepath.Join(d.root, "bin", "dosim"), d.log("dosim"))
+		d.simulator, err = localrun.StartSimulator(ctx, d.program("dosim"), d.log("dosim"),
+			"--boot", "--agent="+d.program("agent"), "--boot-dir="+filepath.Join(d.dir, "machines"))
 		if err != nil {
 			return err
 		}
-		d.say("simulated DigitalOcean at %s", d.simulator.URL)
+		d.say("simulated DigitalOcean at %s, whose droplets run the agent", d.simulator.URL)
 		manager.CloudURL = d.simulator.URL
 	}
 	if d.manager, err = localrun.StartManager(ctx, manager); err != nil {
@@ -103,6 +118,8 @@ func (d *demo) start(ctx context.Context) error {
 	d.say("manager ready, as %s", localrun.ManagerUser)
 	return nil
 }
+
+func (d *demo) program(name string) string { return filepath.Join(d.root, "bin", name) }
 
 // log is the path of a program's log, beside those of the control plane.
 func (d *demo) log(program string) string { return filepath.Join(d.dir, "logs", program+".log") }
@@ -116,6 +133,9 @@ func (d *demo) stop() error {
 	}
 	if d.simulator != nil {
 		errs = append(errs, d.simulator.Stop())
+	}
+	if d.gateway != nil {
+		errs = append(errs, d.gateway.Stop())
 	}
 	if d.plane != nil {
 		errs = append(errs, d.plane.Stop())

@@ -105,6 +105,8 @@ func (d *demo) stayUp(ctx context.Context) error {
 		return nil
 	case <-d.manager.Ended():
 		return errors.New(epitaph(d.manager.Process))
+	case <-d.gateway.Ended():
+		return errors.New(epitaph(d.gateway.Process))
 	case <-simulator.Ended():
 		return errors.New(epitaph(simulator))
 	case <-flat:

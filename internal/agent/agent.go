@@ -15,7 +15,6 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/cedros-io/open-spawn/internal/agent/client"
-	"github.com/cedros-io/open-spawn/internal/agent/facts"
 	"github.com/cedros-io/open-spawn/internal/agent/render"
 	"github.com/cedros-io/open-spawn/internal/agent/state"
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
@@ -88,7 +87,7 @@ func newAgent(config Config, deps Deps, dir *state.Dir, sup supervisor.Superviso
 		news: make(chan struct{}, 1), newer: make(chan struct{}, 1), contact: make(chan struct{}, 1),
 	}
 	var err error
-	if a.boot, err = facts.BootID(facts.Proc); err != nil {
+	if a.boot, err = bootID(config); err != nil {
 		return nil, err
 	}
 	if a.routes, err = newRoutes(dir, a.client, deps.Log, config.route()); err != nil {

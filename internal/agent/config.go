@@ -36,6 +36,8 @@ type Config struct {
 	// InstanceID is the cloud's id of the machine. When it is 0, InstanceIDURL says it; that is DigitalOcean's by default.
 	InstanceID    int64  `yaml:"instanceID"`
 	InstanceIDURL string `yaml:"instanceIDURL"`
+	// BootID is that of this boot, where many machines share a kernel; unset, it is the kernel's.
+	BootID string `yaml:"bootID"`
 	// StateDirectory is where the agent keeps what it must not forget.
 	StateDirectory string `yaml:"stateDirectory"`
 	// Runtime is what it runs.

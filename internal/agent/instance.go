@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cedros-io/open-spawn/internal/agent/client"
+	"github.com/cedros-io/open-spawn/internal/agent/facts"
 )
 
 const (
@@ -39,6 +40,14 @@ func (a *agent) findInstance(ctx context.Context) (int64, error) {
 			return 0, ctx.Err()
 		}
 	}
+}
+
+// bootID is the id of this boot.
+func bootID(config Config) (string, error) {
+	if config.BootID != "" {
+		return config.BootID, nil
+	}
+	return facts.BootID(facts.Proc)
 }
 
 func askInstance(ctx context.Context, url string) (int64, error) {

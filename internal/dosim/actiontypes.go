@@ -31,10 +31,10 @@ type actionType struct {
 // actionTypes are all types that the API knows.
 var actionTypes = map[string]actionType{
 	"power_on":             {check: (*task).needsOff, effect: (*task).turnOn, byTag: true},
-	"power_off":            {check: (*task).needsOn, effect: (*task).turnOff, byTag: true},
+	"power_off":            {check: (*task).needsOn, effect: (*task).cut, byTag: true},
 	"shutdown":             {effect: (*task).shutDown, byTag: true},
-	"power_cycle":          {check: (*task).needsPower, effect: (*task).turnOn, byTag: true},
-	"reboot":               {check: (*task).needsPower, effect: (*task).turnOn},
+	"power_cycle":          {check: (*task).needsPower, effect: (*task).cycle, byTag: true},
+	"reboot":               {check: (*task).needsPower, effect: (*task).reboot},
 	"resize":               {check: (*task).canResize, effect: (*task).resize},
 	"rename":               {check: (*task).hasName, effect: (*task).rename},
 	"snapshot":             {check: (*task).hasTitle, effect: (*task).snapshot, byTag: true},
@@ -69,14 +69,30 @@ func (t *task) needsPower() *reply {
 	return invalid("Droplet is powered off")
 }
 
-func (t *task) turnOn() { t.droplet.status = statusActive }
+func (t *task) machines() Machines { return t.call.s.machines }
 
-func (t *task) turnOff() { t.call.s.turnOff(t.droplet) }
+func (t *task) turnOn() { t.call.s.turnOn(t.droplet) }
+
+func (t *task) cut() {
+	t.machines().Cut(t.droplet.id)
+	t.call.s.turnOff(t.droplet)
+}
+
+func (t *task) cycle() {
+	t.machines().Cut(t.droplet.id)
+	t.turnOn()
+}
+
+func (t *task) reboot() {
+	t.machines().ShutDown(t.droplet.id)
+	t.turnOn()
+}
 
 // shutDown asks the guest, which may not listen. It completes either way, and is no error when already off.
 func (t *task) shutDown() {
 	if !t.call.s.opts.IgnoreShutdown {
-		t.turnOff()
+		t.machines().ShutDown(t.droplet.id)
+		t.call.s.turnOff(t.droplet)
 	}
 }
 
@@ -137,8 +153,10 @@ func (t *task) image() (*wireImage, bool) {
 
 // rebuild writes an image over the disk and boots. The image may have been deleted since: then the disk is kept.
 func (t *task) rebuild() {
+	t.machines().Cut(t.droplet.id)
 	if image, found := t.image(); found {
 		t.droplet.image = image
+		t.machines().Disk(t.droplet.id, image.ID)
 	}
 	t.turnOn()
 }

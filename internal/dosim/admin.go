@@ -36,6 +36,9 @@ func (s *Server) adminHandler() http.Handler {
 		"POST /_sim/droplets/{id}/rename":    s.adminRename,
 		"POST /_sim/droplets/{id}/retag":     s.adminRetag,
 		"GET /_sim/droplets/{id}/user_data":  s.adminUserData,
+		"GET /_sim/agents":                   s.adminAgents,
+		"POST /_sim/agents/{id}/stop":        s.adminSwitchAgent(false),
+		"POST /_sim/agents/{id}/start":       s.adminSwitchAgent(true),
 		"PUT /_sim/sizes/{size}/{region}":    s.adminOffer(true),
 		"DELETE /_sim/sizes/{size}/{region}": s.adminOffer(false),
 	} {

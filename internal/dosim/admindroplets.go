@@ -5,6 +5,7 @@ package dosim
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,12 +70,16 @@ func (s *Server) adminRetag(r *http.Request) (any, error) {
 	return struct{}{}, s.Retag(pathID(r), request.Tags...)
 }
 
+// tokens are what opens a gateway: https://github.com/cedros-io/open-spawn/blob/main/docs/protocol.yaml.
+var tokens = regexp.MustCompile(`\bos[rc][0-9]+\.[A-Za-z0-9._-]+`)
+
+// adminUserData answers with what an instance was booted with, except for the tokens in it.
 func (s *Server) adminUserData(r *http.Request) (any, error) {
 	data, found := s.UserData(pathID(r))
 	if !found {
 		return nil, ErrNoInstance
 	}
-	return map[string]string{"user_data": data}, nil
+	return map[string]string{"user_data": tokens.ReplaceAllString(data, "(a token)")}, nil
 }
 
 // adminOffer makes a size available in a region, or not.

@@ -58,6 +58,9 @@ func (s *Server) plant(p Plant) (int64, error) {
 	}
 	s.bear(s.main, d)
 	d.shownAt, d.listedAt = time.Time{}, time.Time{}
+	if d.status == statusActive {
+		s.turnOn(d)
+	}
 	for _, tag := range p.Tags {
 		s.main.tag(d, tag, time.Time{})
 	}
@@ -74,7 +77,15 @@ func (s *Server) SetState(id int64, state string) error {
 	if !slices.Contains([]string{statusNew, statusActive, statusOff, statusArchive}, state) {
 		return fmt.Errorf("a droplet cannot be %q", state)
 	}
-	return s.touch(id, func(_ *account, d *droplet) { d.status = state })
+	return s.touch(id, func(_ *account, d *droplet) {
+		switch was := d.status; {
+		case state == statusActive && was != statusActive:
+			s.turnOn(d)
+		case state != statusActive:
+			s.machines.Cut(d.id)
+		}
+		d.status = state
+	})
 }
 
 // Rename gives an instance another name, at once.

@@ -31,8 +31,8 @@ func (o *Options) knobs() []knob {
 }
 
 // Configure changes the behaviour of a running simulator. What has been promised already keeps its time: a droplet
-// that was created under a StateDelay becomes active under that one. Clock, Tokens, Seed, Admin and the identity of
-// the account are not changed this way, and neither is anything when the result does not validate.
+// that was created under a StateDelay becomes active under that one. Clock, Tokens, Seed, Admin, Machines and the
+// identity of the account are not changed this way, and neither is anything when the result does not validate.
 func (s *Server) Configure(change func(*Options)) error {
 	defer s.enter()()
 	next := s.opts

@@ -38,6 +38,7 @@ func (s *Server) bear(a *account, d *droplet) {
 	d.shownAt = d.createdAt.Add(s.opts.GetLag)
 	d.listedAt = d.createdAt.Add(s.opts.ListLag)
 	a.add(d)
+	s.machines.Disk(d.id, d.image.ID)
 }
 
 // boot starts the create action: at its end the droplet is active, or it has never been placed and is gone.
@@ -50,7 +51,7 @@ func (s *Server) boot(a *account, d *droplet, doomed bool) *action {
 		case boot.status == actionErrored:
 			s.destroy(a, d, 0)
 		case d.status == statusNew:
-			d.status = statusActive
+			s.turnOn(d)
 		}
 	})
 	return boot
@@ -91,6 +92,12 @@ func (s *Server) end(a *action) {
 	}
 }
 
+// turnOn boots a droplet.
+func (s *Server) turnOn(d *droplet) {
+	d.status = statusActive
+	s.machines.Start(d.id, d.userData)
+}
+
 // turnOff switches a droplet off once the lag has passed during which its completed action is not seen to have worked.
 func (s *Server) turnOff(d *droplet) {
 	off := func() {
@@ -113,6 +120,7 @@ func (s *Server) destroy(a *account, d *droplet, lag time.Duration) {
 	s.lives++
 	d.dieCount = s.lives
 	d.destroyedAt = s.now
+	s.machines.Destroy(d.id)
 	a.live--
 	if lag == 0 {
 		a.remove(d)
@@ -130,5 +138,6 @@ func (s *Server) snapshotOf(a *account, d *droplet, name string) {
 	}
 	a.images = append(slices.Clone(a.images), image)
 	a.origins[image.ID] = d.id
+	s.machines.Snapshot(d.id, image.ID)
 	d.snapshots = append(slices.Clone(d.snapshots), image.ID)
 }

@@ -29,6 +29,8 @@ type Options struct {
 	Seed uint64
 	// Admin mounts the endpoints under /_sim/, which need no token: only for loopback.
 	Admin bool
+	// Machines are what droplets run on; nil means that nothing runs.
+	Machines Machines
 
 	// StateDelay is how long a droplet is new before it is active, or before its placement fails.
 	StateDelay time.Duration

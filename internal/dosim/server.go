@@ -20,6 +20,8 @@ type Server struct {
 	admin  http.Handler
 	closed chan struct{}
 	close  sync.Once
+	// machines are never nil.
+	machines Machines
 
 	mu        sync.Mutex // guards everything below
 	opts      Options
@@ -59,6 +61,10 @@ func New(opts Options) *Server {
 		catalogue: newCatalogue(),
 		tokens:    map[string]*account{},
 		limiters:  map[string]*limiter{},
+		machines:  opts.Machines,
+	}
+	if s.machines == nil {
+		s.machines = noMachines{}
 	}
 	s.main = s.newAccount(Team{UUID: opts.TeamUUID, Name: opts.TeamName, AccountUUID: opts.AccountUUID})
 	for _, token := range opts.Tokens {
@@ -85,6 +91,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Close lets go of every request that a fault is holding. The simulator must not be used afterwards.
 func (s *Server) Close() { s.close.Do(func() { close(s.closed) }) }
+
+// CatchUp lets everything happen that is due, as every request does. Without Machines it makes no difference when.
+func (s *Server) CatchUp() { s.enter()() }
 
 // enter takes the lock and brings the simulation up to now; what it returns releases the lock.
 func (s *Server) enter() (leave func()) {

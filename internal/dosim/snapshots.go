@@ -61,6 +61,7 @@ func deleteSnapshot(c *call) reply {
 	}
 	a.images = slices.DeleteFunc(slices.Clone(a.images), func(other *wireImage) bool { return other.ID == image.ID })
 	delete(a.origins, image.ID)
+	c.s.machines.Forget(image.ID)
 	for _, t := range a.tags {
 		t.images = with(t.images, image.ID, false)
 	}

@@ -41,11 +41,10 @@ func Root() (string, error) {
 	}
 }
 
-// Build builds bin/manager and bin/dosim as `make build` does, and says how far it is.
+// Build builds the programs into bin/ as `make build` does, and says how far it is.
 func Build(ctx context.Context, root string, say func(format string, args ...any)) error {
-	say("building bin/manager and bin/dosim")
-	cmd := exec.CommandContext(ctx, "go", "build", "-v", "-trimpath", "-ldflags", "-s -w",
-		"-o", "bin/", "./cmd/manager", "./cmd/dosim")
+	say("building manager, gateway, agent and dosim into bin/")
+	cmd := exec.CommandContext(ctx, "go", "build", "-v", "-trimpath", "-ldflags", "-s -w", "-o", "bin/", "./cmd/...")
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	output, err := cmd.StderrPipe()
 	if err != nil {

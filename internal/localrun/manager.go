@@ -6,13 +6,9 @@ package localrun
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
-	"time"
-
-	"k8s.io/apimachinery/pkg/util/wait"
+	"slices"
 )
 
 const (
@@ -22,11 +18,6 @@ const (
 	ManagerUser = "system:serviceaccount:" + SystemNamespace + ":" + managerAccount
 
 	managerAccount = "manager"
-	// readyTimeout bounds a child's start: alone it takes a second or two.
-	readyTimeout  = time.Minute
-	readyInterval = 100 * time.Millisecond
-	// startTail is how many lines of a log explain a start that failed.
-	startTail = 10
 )
 
 // Cluster is what is needed of the control plane.
@@ -37,15 +28,23 @@ type Cluster interface {
 	ServiceAccountKubeconfig(ctx context.Context, namespace, name string) (string, error)
 }
 
-// Install puts the CRDs, the manager's namespace and its rights into the cluster, as config/default does, but not its
-// Deployment: there is no node to run it. The webhooks follow when a manager serves them.
+// Install puts the CRDs, the namespaces and the rights of manager and gateway into the cluster, as config/default does,
+// but not their Deployments: there is no node to run them. The webhooks follow when a manager serves them.
 func Install(ctx context.Context, cluster Cluster, root string) error {
 	config := filepath.Join(root, "config")
+	gateway := filepath.Join(config, "gateway")
 	for _, args := range [][]string{
 		{"apply", "--server-side", "-k", filepath.Join(config, "crd")},
 		{"wait", "--for=condition=Established", "--timeout=60s", "-f", filepath.Join(config, "crd", "bases")},
-		{"apply", "--server-side", "-f", filepath.Join(config, "manager", "namespace.yaml")},
+		{
+			"apply", "--server-side", "-f", filepath.Join(config, "manager", "namespace.yaml"),
+			"-f", filepath.Join(gateway, "delivery_namespace.yaml"),
+		},
 		{"apply", "--server-side", "-k", filepath.Join(config, "rbac")},
+		{
+			"apply", "--server-side", "-f", filepath.Join(gateway, "service_account.yaml"),
+			"-f", filepath.Join(gateway, "role.yaml"), "-f", filepath.Join(gateway, "role_binding.yaml"),
+		},
 	} {
 		if _, err := cluster.Kubectl(ctx, args...); err != nil {
 			return fmt.Errorf("installing config/: %w", err)
@@ -66,6 +65,8 @@ type ManagerOptions struct {
 	Token, TokenFile string
 	// CloudURL is where the DigitalOcean API is; empty means DigitalOcean.
 	CloudURL string
+	// Gateway is what machines call; nil means that nobody answers them.
+	Gateway *Gateway
 	// FleetID is the fleet's id; empty means that of the cluster.
 	FleetID string
 	// Flags are more of the manager's flags.
@@ -104,17 +105,18 @@ func StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 		"--leader-election-namespace=" + SystemNamespace,
 		"--health-probe-bind-address=" + free.probe,
 		"--metrics-bind-address=" + free.metrics,
-		"--webhook-bind-address=" + free.webhook,
+		"--webhook-bind-address=" + free.main,
 		"--webhook-hosts=" + WebhookHost,
-	}, o.Flags...)})
+		"--delivery-namespace=" + DeliveryNamespace,
+	}, slices.Concat(o.Gateway.flags(), o.Flags)...)})
 	if err != nil {
 		return nil, err
 	}
 	m := &Manager{
 		Process: process, ProbeURL: "http://" + free.probe, MetricsURL: "http://" + free.metrics + "/metrics",
-		WebhookAddress: free.webhook,
+		WebhookAddress: free.main,
 	}
-	err = m.awaitReady(ctx)
+	err = process.awaitReady(ctx, m.ProbeURL)
 	if err == nil {
 		err = InstallWebhooks(ctx, o.Cluster, m.WebhookAddress)
 	}
@@ -123,40 +125,4 @@ func StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 		return nil, fmt.Errorf("starting the manager: %w; its log ends with:\n%s", err, Tail(o.Log, startTail))
 	}
 	return m, nil
-}
-
-func (m *Manager) awaitReady(ctx context.Context) error {
-	return wait.PollUntilContextTimeout(ctx, readyInterval, readyTimeout, true,
-		func(ctx context.Context) (bool, error) {
-			if err := m.alive(); err != nil {
-				return false, err
-			}
-			request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.ProbeURL+"/readyz", nil)
-			if err != nil {
-				return false, err
-			}
-			response, err := http.DefaultClient.Do(request)
-			if err != nil {
-				return false, nil //nolint:nilerr // it does not listen yet
-			}
-			return response.StatusCode == http.StatusOK, response.Body.Close()
-		})
-}
-
-// addresses are free ports on loopback, for what the manager serves.
-type addresses struct{ probe, metrics, webhook string }
-
-// freeAddresses finds them: the manager does not tell which one it was given for port 0.
-func freeAddresses(ctx context.Context) (addresses, error) {
-	var found addresses
-	var config net.ListenConfig
-	for _, into := range []*string{&found.probe, &found.metrics, &found.webhook} {
-		listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return found, fmt.Errorf("finding a free port: %w", err)
-		}
-		defer func() { _ = listener.Close() }() // all at the end, so that they differ
-		*into = listener.Addr().String()
-	}
-	return found, nil
 }

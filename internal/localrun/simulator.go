@@ -74,6 +74,14 @@ func (s *Simulator) Instances(ctx context.Context) ([]dosim.Instance, error) {
 	return body.Instances, s.ask(ctx, "/_sim/instances", &body)
 }
 
+// Agents are the agents of the instances that are on. It has none unless it was started with --boot.
+func (s *Simulator) Agents(ctx context.Context) ([]dosim.Agent, error) {
+	var body struct {
+		Agents []dosim.Agent `json:"agents"`
+	}
+	return body.Agents, s.ask(ctx, "/_sim/agents", &body)
+}
+
 func (s *Simulator) ask(ctx context.Context, path string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path, nil)
 	if err != nil {
