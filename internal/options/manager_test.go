@@ -63,7 +63,8 @@ func TestADefaultGivesWayToTheEnvironmentAndThatToAFlag(t *testing.T) {
 	}
 	got, _, err = parse(env, "--fleet-id=from-flag", "--settle-window", "20s", "-metrics-bind-address=0",
 		"--orphan-policy=Delete", "--orphan-min-age=0", "--extra-egress=tcp:9000-9100:198.51.100.0/24",
-		"--digitalocean-calls-per-minute=20", "--new-fleet", "--take-over", "--gateway-ca-file=/ca.pem", "--agent-dir=/agents",
+		"--digitalocean-calls-per-minute=20", "--new-fleet", "--take-over", "--gateway-ca-file=/ca.pem",
+		"--agent-dir=/agents",
 		"--require-droplet-address")
 	want = options.Manager{
 		DigitalOceanTokenFile: "/from-env", FleetID: "from-flag", SettleWindow: 20 * time.Second, LogLevel: "debug",
