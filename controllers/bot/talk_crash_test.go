@@ -18,8 +18,8 @@ func isWrite(request *http.Request) bool {
 	return !strings.HasPrefix(request.URL.Path, "/v2/") && request.Method != http.MethodGet
 }
 
-// TestATalkingLifeGoesOnWhateverWriteGoesWrong ends the manager after every second write, and loses the reply to each of
-// the others.
+// TestATalkingLifeGoesOnWhateverWriteGoesWrong ends the manager after every second write, and loses the reply to each
+// of the others.
 func TestATalkingLifeGoesOnWhateverWriteGoesWrong(t *testing.T) {
 	const most = 60
 	for n := range most {

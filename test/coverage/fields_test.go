@@ -16,25 +16,6 @@ import (
 var later = []string{
 	"account.spec.externalID",
 	"account.spec.maxUnavailable",
-	"bot.spec.channels.allowFrom",
-	"bot.spec.displayName",
-	"bot.spec.heartbeat",
-	"bot.spec.llm.model",
-	"bot.spec.llm.provider",
-	"bot.spec.onLostContact",
-	"bot.spec.openclaw",
-	"bot.spec.persona",
-	"bot.spec.skills",
-	"bot.spec.trading.algorithm",
-	"bot.spec.trading.assetFocus",
-	"bot.spec.trading.customAssets",
-	"bot.spec.trading.signals",
-	"bot.spec.trading.strictness",
-	"bot.status.agentVersion",
-	"bot.status.config",
-	"bot.status.lastHeartbeatTime",
-	"bot.status.openclawVersion",
-	"droplet.spec.userDataSecretName",
 }
 
 // TestMED001_EveryFieldOfTheAPIHasCodeBehindIt: what a user can set must be read, and what a user can see must be

@@ -52,7 +52,7 @@ func TestEveryRightOfTheManagerIsUsed(t *testing.T) {
 	}
 	for _, file := range []string{
 		"role.yaml", "leader_election_role.yaml", "fleet_record_role.yaml", "admission_role.yaml",
-		"webhook_certificate_role.yaml",
+		"webhook_certificate_role.yaml", "delivery_role.yaml", "machine_secrets_role.yaml",
 	} {
 		for _, right := range rightsGranted(t, filepath.Join(repository, "config", "rbac", file)) {
 			if !used[right] {

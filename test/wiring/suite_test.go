@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -29,6 +30,7 @@ import (
 	"github.com/cedros-io/open-spawn/internal/controlplane"
 	"github.com/cedros-io/open-spawn/internal/localrun"
 	"github.com/cedros-io/open-spawn/internal/manager"
+	"github.com/cedros-io/open-spawn/internal/standin"
 )
 
 const (
@@ -39,6 +41,8 @@ const (
 	handoverTime = 45 * time.Second
 	// lookEvery is how often a condition is looked at.
 	lookEvery = 50 * time.Millisecond
+	// talkEvery is how often machines look for what is new to them.
+	talkEvery = 100 * time.Millisecond
 	// settleWindow leaves a lost reply in doubt for as short as a test can wait.
 	settleWindow = 3 * time.Second
 )
@@ -51,6 +55,8 @@ var shared struct {
 	api    client.Client
 	binary string
 	dir    string
+	// hush ends the machines' talk.
+	hush func()
 }
 
 func TestMain(m *testing.M) {
@@ -63,6 +69,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	if shared.plane != nil {
+		shared.hush()
 		// Whatever was run, and in whatever order: the manager was never refused for want of a right.
 		if err := refusals(shared.plane.AuditLogPath()); err != nil {
 			fmt.Fprintln(os.Stderr, "FAIL:", err)
@@ -110,6 +117,7 @@ func prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	shared.hush = func() {}
 	if err := localrun.Install(ctx, shared.plane, repository); err != nil {
 		return err
 	}
@@ -117,7 +125,23 @@ func prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	shared.hush = talk(ctx)
 	return <-built
+}
+
+// talk lets the machines of every test talk, as if there were a gateway, until they are hushed.
+func talk(ctx context.Context) (hush func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	machines, ended := standin.New(shared.api, localrun.DeliveryNamespace, clock.RealClock{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		wait.UntilWithContext(ctx, func(ctx context.Context) {
+			if err := machines.Turn(ctx); err != nil && ctx.Err() == nil {
+				fmt.Fprintln(os.Stderr, "the machines:", err)
+			}
+		}, talkEvery)
+	}()
+	return func() { cancel(); <-ended }
 }
 
 // kubectl runs the pinned kubectl, which must succeed, and returns what it prints.

@@ -263,6 +263,13 @@ func (c *tenant) sweep(t *testing.T) {
 	if err := shared.api.Delete(ctx, namespace); client.IgnoreNotFound(err) != nil {
 		t.Error(err)
 	}
+	for _, kind := range []client.Object{&corev1.Secret{}, &coordinationv1.Lease{}} {
+		err := shared.api.DeleteAllOf(ctx, kind, client.InNamespace(localrun.DeliveryNamespace),
+			client.MatchingLabels{spawnv1.GroupName + "/bot-namespace": c.namespace})
+		if err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // forceRemove takes the finalizers off the tenant's objects and deletes them.
