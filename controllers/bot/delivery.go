@@ -23,8 +23,8 @@ import (
 	"github.com/cedros-io/open-spawn/internal/userdata"
 )
 
-// uncached is how Secrets outside the delivery namespace are written: to wait until a cache has seen it, the client would
-// have to watch all Secrets there are.
+// uncached is how Secrets outside the delivery namespace are written: to wait until a cache has seen it, the client
+// would have to watch all Secrets there are.
 const uncached = client.DisableReadYourWritesConsistency
 
 // Delivery is how machines are told what to run, and heard.

@@ -101,7 +101,8 @@ func TestSummarySaysWhatIsWaitedFor(t *testing.T) {
 	deaf.Status.Conditions = append(deaf.Status.Conditions, metav1.Condition{
 		Type: spawnv1.DropletReadyCondition, Status: metav1.ConditionTrue, Reason: "DropletReady",
 	})
-	if got, done := summary([]spawnv1.Bot{deaf}, settings{real: true}.goal()); got != "1 of 1 bots with a machine" || !done {
+	got, done := summary([]spawnv1.Bot{deaf}, settings{real: true}.goal())
+	if got != "1 of 1 bots with a machine" || !done {
 		t.Errorf("got %q, done %t", got, done)
 	}
 }

@@ -31,8 +31,8 @@ const (
 	dumpTail = 30
 )
 
-// goal is what every Bot is to be: Ready. The machines of a real run cannot call a gateway on loopback, so there a machine
-// is all that a Bot can have.
+// goal is what every Bot is to be: Ready. The machines of a real run cannot call a gateway on loopback, so there a
+// machine is all that a Bot can have.
 type goal struct {
 	word    string
 	reached func(*spawnv1.Bot) bool

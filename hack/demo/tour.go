@@ -104,7 +104,7 @@ func (d *demo) tourOfTalk(ctx context.Context) {
 	}
 	agent := fmt.Sprintf("%s/_sim/agents/%d", d.simulator.URL, hawk.Status.InstanceID)
 	d.print("  curl -X POST "+agent+"/stop",
-		fmt.Sprintf("      ends its agent; hawk is marked when it was silent for %d s: Fresh is False, and Ready too",
+		fmt.Sprintf("      ends its agent; hawk is marked within a minute (graceSeconds is %d): Fresh is False, and Ready",
 			hawk.Spec.Heartbeat.GraceSeconds),
 		"  curl -X POST "+agent+"/start",
 		"      starts it again; hawk is Ready with its first heartbeat")
