@@ -41,6 +41,24 @@ var provoked = map[string]string{
 	"NameTakenReason":            "TestAMachineNameOfAnotherBotIsLeftToIt",
 	"ReplaceRequiredReason":      "TestAnEditThatNeedsAnotherMachineWaitsAndIsTakenBack",
 	"WaitingForMachineReason":    "TestADropletDeletedByHandIsDestroyedAndReplaced",
+
+	"RegisteredReason":             "TestABotIsReadyOnceItIsHeardAndRunsItsConfig",
+	"WaitingForRegistrationReason": "TestHIGH001_AMachineThatNeverRegistersHasItsOwnDeadline",
+	"RegistrationTimeoutReason":    "TestHIGH001_AMachineThatNeverRegistersHasItsOwnDeadline",
+	"CredentialLostReason":         "TestCRIT001_ALostCredentialIsNotReplacedBeforeSomebodySaysSo",
+	"SealKeyChangedReason":         "TestCRIT001_AMachineWithAnotherKeyGetsNoKeysOfTheBot",
+	"RegistrationConflictReason":   "TestCRIT001_ATokenThatSomebodyElseUsesIsToldOnce",
+	"HeartbeatReceivedReason":      "TestABotIsReadyOnceItIsHeardAndRunsItsConfig",
+	"NotExpectedReason":            "TestABotThatRunsAgainIsHeardAgain",
+	"HeartbeatMissedReason":        "TestHIGH001_ASilentBotIsMarkedAtItsDeadlineAndRecoversOnTheNextBeat",
+	"IngestUnavailableReason":      "TestHIGH001_ADeafManagerMarksNobody",
+	"ConfigAppliedReason":          "TestABotIsReadyOnceItIsHeardAndRunsItsConfig",
+	"ApplyingConfigReason":         "TestAnEditIsSaidToBeOnItsWay",
+	"ConfigRejectedReason":         "TestCRIT007_ABadConfigKeepsTheLastGoodOneAndSaysWhy",
+	"SecretNotFoundReason":         "TestWhatABotRefersToIsWaitedFor",
+	"SecretKeyNotFoundReason":      "TestWhatABotRefersToIsWaitedFor",
+	"ConfigMapNotFoundReason":      "TestWhatABotRefersToIsWaitedFor",
+	"ConfigTooLargeReason":         "TestWhatABotRefersToIsWaitedFor",
 }
 
 func TestEveryReasonOfABotIsProvokedByATest(t *testing.T) {

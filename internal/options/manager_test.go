@@ -63,10 +63,12 @@ func TestADefaultGivesWayToTheEnvironmentAndThatToAFlag(t *testing.T) {
 	}
 	got, _, err = parse(env, "--fleet-id=from-flag", "--settle-window", "20s", "-metrics-bind-address=0",
 		"--orphan-policy=Delete", "--orphan-min-age=0", "--extra-egress=tcp:9000-9100:198.51.100.0/24",
-		"--digitalocean-calls-per-minute=20", "--new-fleet", "--take-over", "--gateway-ca-file=/ca.pem", "--agent-dir=/agents",
+		"--digitalocean-calls-per-minute=20", "--new-fleet", "--take-over", "--gateway-ca-file=/ca.pem",
+		"--agent-dir=/agents",
 		"--require-droplet-address")
 	want = options.Manager{
-		DigitalOceanTokenFile: "/from-env", FleetID: "from-flag", SettleWindow: 20 * time.Second, LogLevel: "debug", DeliveryNamespace: "open-spawn-delivery", GatewayURLs: []string{"https://gateway.example.com"},
+		DigitalOceanTokenFile: "/from-env", FleetID: "from-flag", SettleWindow: 20 * time.Second, LogLevel: "debug",
+		DeliveryNamespace: "open-spawn-delivery", GatewayURLs: []string{"https://gateway.example.com"},
 		GatewayCAFile: "/ca.pem", AgentDir: "/agents", RequireDropletAddress: true,
 		LeaderElect: true, LeaderElectionNamespace: "open-spawn-system", WatchNamespaces: []string{"one", "two", "three"},
 		MetricsBindAddress: "0", HealthProbeBindAddress: ":8081", DigitalOceanCallsPerMinute: 20,
