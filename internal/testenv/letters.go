@@ -12,20 +12,6 @@ import (
 	"github.com/cedros-io/open-spawn/internal/delivery"
 )
 
-// Presence is what the Lease of a machine says; nil when there is none.
-func (m *Machines) Presence(machine string) *delivery.Presence {
-	m.env.t.Helper()
-	var lease coordinationv1.Lease
-	err := m.env.Client.Get(m.env.t.Context(), client.ObjectKey{Namespace: m.Namespace, Name: machine}, &lease)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	m.env.must(err, "reading the Lease of %s", machine)
-	p, err := delivery.ReadPresence(&lease)
-	m.env.must(err, "reading the Lease of %s", machine)
-	return p
-}
-
 // Letter is what the manager has written down for a machine; nil when it has nothing.
 func (m *Machines) Letter(machine string) (*delivery.Machine, *delivery.Content) {
 	m.env.t.Helper()
