@@ -36,7 +36,7 @@ type simulator struct {
 func startSimulator(t *testing.T, dir string, flags ...string) *simulator {
 	t.Helper()
 	binary := filepath.Join(dir, "dosim")
-	build := exec.Command("go", "build", "-o", binary, ".")
+	build := exec.Command("go", "build", "-trimpath", "-o", binary, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, output)

@@ -90,11 +90,19 @@ func TestSummarySaysWhatIsWaitedFor(t *testing.T) {
 		"1 of 2 bots Ready, 1 Booting":           {ready, bot(metav1.ConditionFalse, "Booting", 1)},
 		"1 of 2 bots Ready, 1 not looked at yet": {ready, {}},
 	} {
-		if got, done := summary(bots); got != want || done {
+		if got, done := summary(bots, settings{}.goal()); got != want || done {
 			t.Errorf("got %q, done %t, want %q", got, done, want)
 		}
 	}
-	if got, done := summary([]spawnv1.Bot{ready, ready}); got != "2 of 2 bots Ready" || !done {
+	if got, done := summary([]spawnv1.Bot{ready, ready}, settings{}.goal()); got != "2 of 2 bots Ready" || !done {
+		t.Errorf("got %q, done %t", got, done)
+	}
+	deaf := bot(metav1.ConditionFalse, "WaitingForRegistration", 1)
+	deaf.Status.Conditions = append(deaf.Status.Conditions, metav1.Condition{
+		Type: spawnv1.DropletReadyCondition, Status: metav1.ConditionTrue, Reason: "DropletReady",
+	})
+	got, done := summary([]spawnv1.Bot{deaf}, settings{real: true}.goal())
+	if got != "1 of 1 bots with a machine" || !done {
 		t.Errorf("got %q, done %t", got, done)
 	}
 }

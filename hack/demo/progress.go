@@ -31,7 +31,21 @@ const (
 	dumpTail = 30
 )
 
-// applySamples applies config/samples and waits until every Bot in it is Ready.
+// goal is what every Bot is to be: Ready. The machines of a real run cannot call a gateway on loopback, so there a
+// machine is all that a Bot can have.
+type goal struct {
+	word    string
+	reached func(*spawnv1.Bot) bool
+}
+
+func (s settings) goal() goal {
+	if s.real {
+		return goal{"with a machine", hasMachine}
+	}
+	return goal{"Ready", isReady}
+}
+
+// applySamples applies config/samples and waits until every Bot in it is as it is to be.
 func (d *demo) applySamples(ctx context.Context) error {
 	d.say("applying config/samples")
 	output, err := d.plane.Kubectl(ctx, "apply", "--server-side", "-k", d.samples())
@@ -49,7 +63,7 @@ func (d *demo) applySamples(ctx context.Context) error {
 			if bots, err = d.bots(ctx); err != nil {
 				return false, err
 			}
-			line, done := summary(bots)
+			line, done := summary(bots, d.settings.goal())
 			if line != last {
 				d.say("%s (%d s)", line, int(time.Since(started).Seconds()))
 				last = line
@@ -61,7 +75,7 @@ func (d *demo) applySamples(ctx context.Context) error {
 		if wait.Interrupted(err) {
 			err = fmt.Errorf("it has taken longer than %s", readyTimeout)
 		}
-		return fmt.Errorf("waiting for every Bot to be Ready: %w", err)
+		return fmt.Errorf("waiting for every Bot to be %s: %w", d.settings.goal().word, err)
 	}
 	return err
 }
@@ -74,28 +88,33 @@ func (d *demo) bots(ctx context.Context) ([]spawnv1.Bot, error) {
 	return list.Items, nil
 }
 
-// summary says how many Bots are Ready and what the others wait for, and whether all are.
-func summary(bots []spawnv1.Bot) (line string, done bool) {
-	ready := 0
+// summary says how many Bots have reached the goal and what the others wait for, and whether all have.
+func summary(bots []spawnv1.Bot, to goal) (line string, done bool) {
+	there := 0
 	waiting := map[string]int{}
 	for i := range bots {
-		if isReady(&bots[i]) {
-			ready++
+		if to.reached(&bots[i]) {
+			there++
 		} else {
 			waiting[reason(&bots[i])]++
 		}
 	}
-	line = fmt.Sprintf("%d of %d bots Ready", ready, len(bots))
+	line = fmt.Sprintf("%d of %d bots %s", there, len(bots), to.word)
 	for _, why := range slices.Sorted(maps.Keys(waiting)) {
 		line += fmt.Sprintf(", %d %s", waiting[why], why)
 	}
-	return line, ready > 0 && ready == len(bots)
+	return line, there > 0 && there == len(bots)
 }
 
 // isReady tells whether the status says Ready, and says it of the present spec.
-func isReady(bot *spawnv1.Bot) bool {
+func isReady(bot *spawnv1.Bot) bool { return isTrue(bot, spawnv1.ReadyCondition) }
+
+// hasMachine is that of the machine.
+func hasMachine(bot *spawnv1.Bot) bool { return isTrue(bot, spawnv1.DropletReadyCondition) }
+
+func isTrue(bot *spawnv1.Bot, condition string) bool {
 	return bot.Status.ObservedGeneration == bot.Generation &&
-		meta.IsStatusConditionTrue(bot.Status.Conditions, spawnv1.ReadyCondition)
+		meta.IsStatusConditionTrue(bot.Status.Conditions, condition)
 }
 
 func reason(bot *spawnv1.Bot) string {
@@ -105,20 +124,23 @@ func reason(bot *spawnv1.Bot) string {
 	return "not looked at yet"
 }
 
-// dump tells what there is to know about the Bots that are not Ready.
+// dump tells what there is to know about the Bots that are not as they are to be.
 func (d *demo) dump(bots []spawnv1.Bot) {
 	for i := range bots {
 		bot := &bots[i]
-		if isReady(bot) {
+		if d.settings.goal().reached(bot) {
 			continue
 		}
-		d.print("", fmt.Sprintf("%s/%s is not Ready:", bot.Namespace, bot.Name))
+		d.print("", fmt.Sprintf("%s/%s is not %s:", bot.Namespace, bot.Name, d.settings.goal().word))
 		slices.SortFunc(bot.Status.Conditions, func(a, b metav1.Condition) int { return cmp.Compare(a.Type, b.Type) })
 		for _, c := range bot.Status.Conditions {
 			d.print(fmt.Sprintf("  %-14s %-8s %s: %s", c.Type, c.Status, c.Reason, c.Message))
 		}
 	}
-	d.print("", fmt.Sprintf("The last lines of %s:", d.log("manager")), localrun.Tail(d.log("manager"), dumpTail), "")
+	for _, program := range []string{"manager", "gateway", "dosim"} {
+		d.print("", fmt.Sprintf("The last lines of %s:", d.log(program)), localrun.Tail(d.log(program), dumpTail))
+	}
+	d.print("")
 }
 
 // alive is an error when a process of ours has ended, with the end of its log.

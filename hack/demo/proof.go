@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
+	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/localrun"
 )
 
@@ -28,6 +30,10 @@ func (d *demo) proveNothingLeft(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	agents, err := d.agents(ctx)
+	if err != nil {
+		return err
+	}
 	if err := d.deleteSamples(ctx); err != nil {
 		return err
 	}
@@ -36,14 +42,39 @@ func (d *demo) proveNothingLeft(ctx context.Context) error {
 		return err
 	}
 	if d.settings.real {
-		return wrongObjects(left) // what is left at DigitalOcean is looked at when the demo ends
+		return left.check() // what is left at DigitalOcean is looked at when the demo ends
 	}
 	census, err := d.simulator.Census(ctx)
 	if err != nil {
 		return err
 	}
-	d.printProof(len(bots), census, left)
-	return errors.Join(census.Check(len(bots)), wrongObjects(left))
+	again, err := d.agents(ctx)
+	if err != nil {
+		return err
+	}
+	rest := remains{agents: living(append(agents, again...)), objects: left}
+	d.printProof(len(bots), census, rest)
+	return errors.Join(census.Check(len(bots)), rest.check())
+}
+
+// agents are the processes of the agents that run; none in a real run.
+func (d *demo) agents(ctx context.Context) ([]int, error) {
+	if d.settings.real {
+		return nil, nil
+	}
+	agents, err := d.simulator.Agents(ctx)
+	var processes []int
+	for _, agent := range agents {
+		if agent.PID != 0 {
+			processes = append(processes, agent.PID)
+		}
+	}
+	return processes, err
+}
+
+// living are those of some processes that live.
+func living(processes []int) []int {
+	return slices.DeleteFunc(processes, func(pid int) bool { return syscall.Kill(pid, 0) != nil })
 }
 
 // deleteSamples returns when everything in config/samples is gone.
@@ -63,21 +94,53 @@ func (d *demo) deleteSamples(ctx context.Context) error {
 	return fmt.Errorf("deleting config/samples: %w", err)
 }
 
-// objectsLeft are the names of our objects in the cluster.
-func (d *demo) objectsLeft(ctx context.Context) ([]string, error) {
-	output, err := d.plane.Kubectl(ctx, "get", strings.Join(kinds, ","), "-A", "-o", "name")
-	return strings.Fields(string(output)), err
+// remains are what is left, and must not be.
+type remains struct {
+	agents  []int
+	objects objectsLeft
 }
 
-func wrongObjects(left []string) error {
-	if len(left) == 0 {
-		return nil
+// objectsLeft are names of objects: of our kinds, and of what machines were told and say.
+type objectsLeft struct{ ours, machines []string }
+
+// objectsLeft looks for them in the cluster. The gateway's own Leases are no machine's.
+func (d *demo) objectsLeft(ctx context.Context) (left objectsLeft, err error) {
+	for _, look := range []struct {
+		into *[]string
+		args []string
+	}{
+		{&left.ours, []string{strings.Join(kinds, ","), "-A"}},
+		{&left.machines, []string{"secrets,leases", "-n", localrun.DeliveryNamespace}},
+		{&left.machines, []string{"secrets", "-n", localrun.SystemNamespace, "-l", spawnv1.GroupName + "/bot"}},
+	} {
+		output, err := d.plane.Kubectl(ctx, append([]string{"get", "-o", "name"}, look.args...)...)
+		if err != nil {
+			return left, err
+		}
+		*look.into = append(*look.into, strings.Fields(string(output))...)
 	}
-	return fmt.Errorf("objects are left: %s", strings.Join(left, ", "))
+	left.machines = slices.DeleteFunc(left.machines, func(name string) bool {
+		return strings.HasPrefix(name, "lease.coordination.k8s.io/gateway.")
+	})
+	return left, nil
 }
 
-func (d *demo) printProof(bots int, c localrun.Census, left []string) {
-	d.print("", "What the simulated DigitalOcean saw:", "")
+func (l objectsLeft) check() error {
+	if all := slices.Concat(l.ours, l.machines); len(all) > 0 {
+		return fmt.Errorf("objects are left: %s", strings.Join(all, ", "))
+	}
+	return nil
+}
+
+func (r remains) check() error {
+	if len(r.agents) > 0 {
+		return errors.Join(fmt.Errorf("agents are left, as processes %v", r.agents), r.objects.check())
+	}
+	return r.objects.check()
+}
+
+func (d *demo) printProof(bots int, c localrun.Census, left remains) {
+	d.print("", "What the simulated DigitalOcean saw, and what is left:", "")
 	for _, row := range []struct {
 		what  string
 		count int
@@ -87,7 +150,9 @@ func (d *demo) printProof(bots int, c localrun.Census, left []string) {
 		{"names that two instances bore", len(c.Twice)},
 		{"requests to create an instance", c.Calls[localrun.CreateRoute]},
 		{"instances left", c.Live},
-		{"Accounts, Bots and Droplets left", len(left)},
+		{"agents left", len(left.agents)},
+		{"Accounts, Bots and Droplets left", len(left.objects.ours)},
+		{"Secrets and Leases of machines left", len(left.objects.machines)},
 	} {
 		d.row(row.what, row.count)
 	}

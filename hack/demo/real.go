@@ -31,6 +31,8 @@ func (d *demo) announceReal() {
 		"",
 		"    "+d.tag(),
 		"",
+		"  They cannot call a gateway on this machine, so no Bot becomes Ready: the demo ends when all have a machine.",
+		"",
 		"  Should the demo be killed, look for what it left: doctl compute droplet list --tag-name "+d.tag(),
 		"")
 }

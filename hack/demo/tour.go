@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/localrun"
@@ -71,6 +72,7 @@ func (d *demo) tour(ctx context.Context) {
 		"  kubectl -n team-acme patch bot hawk --type=merge -p '{\"spec\":{\"accountRef\":{\"name\":\"globex\"}}}'",
 		"      is refused, and says what to do instead")
 	if d.simulator != nil {
+		d.tourOfTalk(ctx)
 		d.print("  curl -s '"+d.simulator.URL+"/_sim/instances?live=true'",
 			"      what exists at the simulated DigitalOcean",
 			"  curl -s "+d.simulator.URL+"/_sim/journal",
@@ -88,6 +90,24 @@ func (d *demo) tour(ctx context.Context) {
 	default:
 		d.print("Ctrl-C deletes the bots, waits until their droplets are gone, and stops everything.")
 	}
+}
+
+// tourOfTalk says how to see that bots are heard, and that they hear.
+func (d *demo) tourOfTalk(ctx context.Context) {
+	d.print("  kubectl -n team-acme get bot hawk --watch",
+		"      shows what the next three do, in a third terminal",
+		"  kubectl -n team-acme patch bot hawk --type=merge -p '{\"spec\":{\"risk\":{\"maxTradesPerDay\":10}}}'",
+		"      Config goes from 1/1 to 2/2: there is a second version, and hawk runs it")
+	var hawk spawnv1.Bot
+	if err := d.api.Get(ctx, client.ObjectKey{Namespace: "team-acme", Name: "hawk"}, &hawk); err != nil {
+		return // somebody was quick to delete it
+	}
+	agent := fmt.Sprintf("%s/_sim/agents/%d", d.simulator.URL, hawk.Status.InstanceID)
+	d.print("  curl -X POST "+agent+"/stop",
+		fmt.Sprintf("      ends its agent; hawk is marked within a minute (graceSeconds is %d): Fresh is False, and Ready",
+			hawk.Spec.Heartbeat.GraceSeconds),
+		"  curl -X POST "+agent+"/start",
+		"      starts it again; hawk is Ready with its first heartbeat")
 }
 
 // stayUp returns at Ctrl-C, or with an error when something of ours has died.

@@ -130,7 +130,8 @@ func TestAdminSettings(t *testing.T) {
 func TestAdminDroplets(t *testing.T) {
 	a, admin := startAdmin(t)
 	id := admin.want(200, http.MethodPost, "/_sim/droplets", fields{
-		"name": "alpha", "tags": []string{"fleet"}, "user_data": "#!/bin/sh -c osr1.alpha.x_Y-2\n", "created_at": "2026-01-01T00:00:00Z",
+		"name": "alpha", "tags": []string{"fleet"}, "user_data": "#!/bin/sh -c osr1.alpha.x_Y-2\n",
+		"created_at": "2026-01-01T00:00:00Z",
 	}).number("id")
 	path := fmt.Sprintf("/_sim/droplets/%d", id)
 	if data := admin.get(path + "/user_data").text("user_data"); data != "#!/bin/sh -c (a token)\n" {

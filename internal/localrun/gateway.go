@@ -56,7 +56,11 @@ func StartGateway(ctx context.Context, o GatewayOptions) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	pair, err := writeCertificate(filepath.Join(o.Dir, "gateway"+o.Name))
+	prefix := "gateway"
+	if o.Name != "" {
+		prefix += "-" + o.Name
+	}
+	pair, err := writeCertificate(filepath.Join(o.Dir, prefix))
 	if err != nil {
 		return nil, err
 	}
