@@ -32,6 +32,16 @@ func TestASettingThatIsWrongIsOneLineThatNamesTheFlag(t *testing.T) {
 		"a variable that is wrong": {
 			env: []string{"OPENSPAWN_SETTLE_WINDOW=soon"}, flags: []string{token}, wantCode: 2, wantNamed: "--settle-window",
 		},
+		"no gateway": {flags: []string{token, "--gateway-url="}, wantCode: 2, wantNamed: "--gateway-url"},
+		"a gateway without TLS": {
+			flags: []string{token, "--gateway-url=http://gateway.example"}, wantCode: 2, wantNamed: "--gateway-url",
+		},
+		"a gateway's CA that is not there": {
+			flags: []string{kubeconfig, token, "--gateway-ca-file=" + nowhere}, wantCode: 1, wantNamed: "--gateway-ca-file",
+		},
+		"builds of the agent that are not there": {
+			flags: []string{kubeconfig, token, "--agent-dir=" + nowhere}, wantCode: 1, wantNamed: "--agent-dir",
+		},
 		"a stray argument": {flags: []string{token, "start"}, wantCode: 2, wantNamed: `"start"`},
 		"a token file that is not there": {
 			flags:    []string{kubeconfig, "--digitalocean-token-file=" + nowhere},
@@ -56,7 +66,8 @@ func TestASettingThatIsWrongIsOneLineThatNamesTheFlag(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := w.launch(t, run.env, run.flags...)
+			env := append([]string{"OPENSPAWN_GATEWAY_URL=https://gateway.invalid"}, run.env...)
+			c := w.launch(t, env, run.flags...)
 			code, said := c.ends(t), readLog(t, c.log)
 			var complaints []string
 			for line := range strings.Lines(said) {
@@ -85,7 +96,7 @@ func TestTheProgramReadsItsEnvironmentAndTellsHowItIs(t *testing.T) {
 		"OPENSPAWN_KUBECONFIG=" + kubeconfig, "OPENSPAWN_DIGITALOCEAN_URL=" + w.road.URL,
 		"OPENSPAWN_DIGITALOCEAN_TOKEN_FILE=" + w.tokenFile, "OPENSPAWN_FLEET_ID=by-environment",
 		"OPENSPAWN_HEALTH_PROBE_BIND_ADDRESS=" + probe, "OPENSPAWN_METRICS_BIND_ADDRESS=" + metrics,
-		"OPENSPAWN_WEBHOOK_BIND_ADDRESS=" + freeAddress(t),
+		"OPENSPAWN_WEBHOOK_BIND_ADDRESS=" + freeAddress(t), "OPENSPAWN_GATEWAY_URL=https://gateway.invalid",
 	}, "--log-level=debug")
 	c.probe, c.metrics = "http://"+probe, "http://"+metrics+"/metrics"
 	c.becomesReady(t)
