@@ -50,8 +50,10 @@ func (c *config) Reconcile(ctx context.Context, s *scope) (reconcile.Result, err
 	if err := c.deliveries.write(ctx, s.letter); err != nil {
 		return reconcile.Result{}, err
 	}
-	c.readings.keep(s, reading)
 	c.judge(s, reading)
+	known := s.bot.Status.Config
+	reading.lags = known.DesiredVersion != known.AppliedVersion || reading.wrong != nil
+	c.readings.keep(s, reading)
 	return reconcile.Result{RequeueAfter: max(reading.until.Sub(s.now), time.Millisecond)}, nil
 }
 

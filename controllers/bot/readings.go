@@ -29,6 +29,8 @@ type reading struct {
 	of readingOf
 	// until is when it is to be done again.
 	until time.Time
+	// lags is set while the bot does not run the newest version.
+	lags bool
 	// wrong is what is the matter with what was read; nil when it was delivered.
 	wrong *condition
 }
@@ -87,6 +89,19 @@ func (r *readings) keep(s *scope, done reading) {
 	defer r.mu.Unlock()
 	done.of = ofScope(s)
 	r.all[client.ObjectKeyFromObject(s.bot)] = done
+}
+
+// lagging counts the Bots that do not run the newest version of their config.
+func (r *readings) lagging() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for _, last := range r.all {
+		if last.lags {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *readings) forget(key types.NamespacedName) {

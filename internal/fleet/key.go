@@ -22,8 +22,8 @@ const (
 )
 
 // EnsureKey is the fleet key, made when there is none: registration tokens are made with it, and the contents of
-// configs told apart. It belongs to what is backed up. Without it, machines that have not registered never do, and every
-// config gets a new number once.
+// configs told apart. It belongs to what is backed up. Without it, machines that have not registered never do, and
+// every config gets a new number once.
 func EnsureKey(ctx context.Context, api client.Client, namespace string) ([]byte, error) {
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: KeyName}, Data: map[string][]byte{},

@@ -115,6 +115,28 @@ func (f *Fleet) IsSilent(name string) bool {
 	return m != nil && m.told
 }
 
+// Counts are for those who watch over the fleet.
+type Counts struct {
+	// Machines are all that are to be heard, and Silent those of them that were judged to be silent.
+	Machines, Silent int
+	// Receives tells whether some gateway receives.
+	Receives bool
+}
+
+// Counts are how it is now.
+func (f *Fleet) Counts() Counts {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, receives := f.coverage.at(f.clock.Now())
+	c := Counts{Machines: len(f.machines), Receives: receives}
+	for _, m := range f.machines {
+		if m.told {
+			c.Silent++
+		}
+	}
+	return c
+}
+
 // Forget is for a machine that is not expected to be heard any more.
 func (f *Fleet) Forget(name string) {
 	f.mu.Lock()

@@ -258,3 +258,41 @@ func TestAShorterGraceCountsAtOnce(t *testing.T) {
 		t.Errorf("it is %+v", v)
 	}
 }
+
+func TestHIGH001_ASilenceIsRememberedByTheNextObserver(t *testing.T) {
+	f := newFleet(t, 1, 10)
+	f.die(0, 2)
+	f.run(2 * grace)
+	f.want("two are dead", 8, 2, 0)
+	f.restart()
+	f.SeeMachine(name(0), time.Time{}, grace)
+	f.SeeMachine(name(1), time.Time{}, grace)
+	f.Remember(name(0))
+	f.Remember("nobody")
+	if !f.IsSilent(name(0)) || f.Judge(name(0)).State != freshness.Silent {
+		t.Error("what was said to be silent is not any more")
+	}
+	if f.IsSilent(name(1)) || f.Judge(name(1)).State != freshness.Fresh {
+		t.Error("of the other nothing was said, and it has no full grace")
+	}
+	f.dead = map[int]bool{}
+	f.run(2 * interval)
+	f.Remember(name(0)) // it was heard since
+	f.want("all beat again", 10, 0, 0)
+}
+
+func TestCountsAreWhatIsKnown(t *testing.T) {
+	f := newFleet(t, 1, 10)
+	f.die(0, 2)
+	f.run(2 * grace)
+	f.are()
+	if got := f.Counts(); got != (freshness.Counts{Machines: 10, Silent: 2, Receives: true}) {
+		t.Errorf("while two are dead: %+v", got)
+	}
+	f.deaf[0] = true
+	f.run(2 * good)
+	f.Forget(name(0))
+	if got := f.Counts(); got != (freshness.Counts{Machines: 9, Silent: 1}) {
+		t.Errorf("without a gateway: %+v", got)
+	}
+}

@@ -44,7 +44,16 @@ func Root() (string, error) {
 // Build builds the programs into bin/ as `make build` does, and says how far it is.
 func Build(ctx context.Context, root string, say func(format string, args ...any)) error {
 	say("building manager, gateway, agent and dosim into bin/")
-	cmd := exec.CommandContext(ctx, "go", "build", "-v", "-trimpath", "-ldflags", "-s -w", "-o", "bin/", "./cmd/...")
+	return BuildInto(ctx, root, "bin/", say)
+}
+
+// BuildInto is Build into another directory, which is made if there is none.
+func BuildInto(ctx context.Context, root, dir string, say func(format string, args ...any)) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("building the programs: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-v", //nolint:gosec // the directory is ours
+		"-trimpath", "-ldflags", "-s -w", "-o", dir, "./cmd/...")
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	output, err := cmd.StderrPipe()
 	if err != nil {
