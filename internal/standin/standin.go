@@ -98,7 +98,7 @@ func (m *Machines) turn(ctx context.Context, letter *corev1.Secret) error {
 	if err != nil {
 		return nil //nolint:nilerr // a test has spoilt it, and the manager is about to mend it
 	}
-	if m.Silent[told.Bot] || told.InstanceID == 0 || m.IsOn != nil && !m.IsOn(told.InstanceID) {
+	if !m.talks(told) {
 		return nil
 	}
 	p, err := m.known(ctx, letter.Name, told)
@@ -116,6 +116,11 @@ func (m *Machines) turn(ctx context.Context, letter *corev1.Secret) error {
 		return m.write(ctx, letter, p)
 	}
 	return nil
+}
+
+// talks tells whether a machine is on, and says something.
+func (m *Machines) talks(told *delivery.Machine) bool {
+	return !m.Silent[told.Bot] && told.InstanceID != 0 && (m.IsOn == nil || m.IsOn(told.InstanceID))
 }
 
 // known is what is known of a machine that has registered, or does so now; nil when it may not any more.
