@@ -32,6 +32,9 @@ type life struct{ applied, ready, gone time.Time }
 
 // lives are those of all Bots, kept up to date by a watch.
 type lives struct {
+	// also is told of every Bot that is seen.
+	also func(*spawnv1.Bot, time.Time)
+
 	mu          sync.Mutex
 	byKey       map[types.NamespacedName]*life
 	ready, gone int
@@ -39,8 +42,8 @@ type lives struct {
 }
 
 // watchLives watches Bots until ctx ends.
-func (s *stage) watchLives(ctx context.Context) (*lives, error) {
-	l := &lives{byKey: map[types.NamespacedName]*life{}}
+func (s *stage) watchLives(ctx context.Context, also func(*spawnv1.Bot, time.Time)) (*lives, error) {
+	l := &lives{also: also, byKey: map[types.NamespacedName]*life{}}
 	bots, err := cache.New(s.plane.Config(), cache.Options{Scheme: s.scheme})
 	if err != nil {
 		return nil, fmt.Errorf("watching bots: %w", err)
@@ -72,6 +75,9 @@ func (l *lives) apply(bot client.Object, now time.Time) {
 
 func (l *lives) seen(obj any, now time.Time) {
 	bot, ok := obj.(*spawnv1.Bot)
+	if ok {
+		l.also(bot, now)
+	}
 	if !ok || !meta.IsStatusConditionTrue(bot.Status.Conditions, spawnv1.ReadyCondition) {
 		return
 	}

@@ -23,8 +23,12 @@ const accountsTimeout = time.Minute
 func (s *stage) measure(ctx context.Context, bots int) (report, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	lives, err := s.watchLives(ctx)
+	edits := newEdits()
+	lives, err := s.watchLives(ctx, edits.seen)
 	if err != nil {
+		return report{}, err
+	}
+	if err := s.startAgents(ctx, edits.given); err != nil {
 		return report{}, err
 	}
 	fleet := newFleet(bots)
@@ -32,10 +36,7 @@ func (s *stage) measure(ctx context.Context, bots int) (report, error) {
 		return report{}, err
 	}
 	r := newReport(bots)
-	if r.SecondsToReady, err = s.runUp(ctx, fleet, lives); err != nil {
-		return report{}, err
-	}
-	if r.SecondsToGone, err = s.runDown(ctx, fleet, lives); err != nil {
+	if err := s.runAll(ctx, &r, fleet, lives, edits); err != nil {
 		return report{}, err
 	}
 	r.MemoryPeak = peakMemory(s.manager.PID())
@@ -58,6 +59,18 @@ func (s *stage) measure(ctx context.Context, bots int) (report, error) {
 		err = errors.Join(err, fmt.Errorf("the manager was refused what its Role does not allow: %v", traffic.forbidden))
 	}
 	return r, err
+}
+
+// runAll is the life of the whole fleet.
+func (s *stage) runAll(ctx context.Context, r *report, fleet fleet, lives *lives, edits *edits) (err error) {
+	if r.SecondsToReady, err = s.runUp(ctx, fleet, lives); err != nil {
+		return err
+	}
+	if r.EditToDelivered, r.EditToApplied, err = s.runEdits(ctx, fleet, edits); err != nil {
+		return err
+	}
+	r.SecondsToGone, err = s.runDown(ctx, fleet, lives)
+	return err
 }
 
 // runUp applies the Bots and waits until each has been Ready.

@@ -24,6 +24,11 @@ type report struct {
 	P50            float64 `json:"p50_seconds_to_ready"`
 	P99            float64 `json:"p99_seconds_to_ready"`
 
+	// EditToDelivered and EditToApplied are from the answer to an edit until its machine has it, and until the Bot says
+	// that it runs.
+	EditToDelivered latency `json:"edit_to_delivered"`
+	EditToApplied   latency `json:"edit_to_applied"`
+
 	Writes           map[string]float64 `json:"api_writes_per_bot"`
 	WritesUntilReady float64            `json:"api_writes_per_bot_until_ready_total"`
 	Reads            map[string]float64 `json:"api_reads_per_bot"`
@@ -93,6 +98,9 @@ func (r *report) perBot(counts map[string]int) map[string]float64 {
 }
 
 func round(value float64) float64 { return math.Round(value*100) / 100 }
+
+// fine is round for what takes milliseconds.
+func fine(value float64) float64 { return math.Round(value*10000) / 10000 }
 
 // peakMemory is the most memory in MiB that a process had resident at once, from Linux's /proc.
 func peakMemory(pid int) float64 {

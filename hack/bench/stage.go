@@ -39,6 +39,7 @@ type stage struct {
 	plane     *controlplane.Plane
 	api       client.Client
 	simulator *localrun.Simulator
+	gateway   *localrun.Gateway
 	manager   *localrun.Manager
 }
 
@@ -75,13 +76,19 @@ func startStage(ctx context.Context, dir string) (*stage, error) {
 	if err != nil {
 		return s, err
 	}
+	s.gateway, err = localrun.StartGateway(ctx, localrun.GatewayOptions{
+		Binary: s.program("gateway"), Log: s.log("gateway"), Cluster: s.plane, Dir: s.dir, Name: "bench",
+	})
+	if err != nil {
+		return s, err
+	}
 	return s, s.startManager(ctx)
 }
 
 // startManager starts a manager, and returns when the API server asks its webhooks.
 func (s *stage) startManager(ctx context.Context) (err error) {
 	s.manager, err = localrun.StartManager(ctx, localrun.ManagerOptions{
-		Binary: s.program("manager"), Log: s.log("manager"), Cluster: s.plane,
+		Binary: s.program("manager"), Log: s.log("manager"), Cluster: s.plane, Gateway: s.gateway,
 		Token: localrun.SimulatorToken, TokenFile: filepath.Join(s.dir, "token"), CloudURL: s.simulator.URL,
 		// The simulator has no limit, and what is measured is the manager's own speed.
 		Flags: []string{fmt.Sprintf("--digitalocean-calls-per-minute=%d", unlimited)},
@@ -101,6 +108,9 @@ func (s *stage) stop() error {
 	}
 	if s.simulator != nil {
 		errs = append(errs, s.simulator.Stop())
+	}
+	if s.gateway != nil {
+		errs = append(errs, s.gateway.Stop())
 	}
 	if s.plane != nil {
 		errs = append(errs, s.plane.Stop())
