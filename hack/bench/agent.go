@@ -58,6 +58,20 @@ func (a *agents) newAgent(machine string, instance int64) *agent {
 // run registers, and talks until ctx ends or the machine is not known any more.
 func (a *agent) run(ctx context.Context) {
 	defer a.web.CloseIdleConnections()
+	if a.register(ctx) != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		defer cancel()
+		a.beat(ctx)
+	}()
+	a.poll(ctx)
+}
+
+// register asks until it is registered.
+func (a *agent) register(ctx context.Context) error {
 	asks := protocol.Registration{
 		InstanceID: a.instance, CredentialSHA256: a.credential.Hash().String(), SealKey: a.key.Public().String(),
 		AgentVersion: "bench",
@@ -67,19 +81,12 @@ func (a *agent) run(ctx context.Context) {
 			method: http.MethodPost, path: protocol.RegisterPath, shown: a.registration, body: asks,
 		})
 		if err == nil && code == http.StatusOK {
-			break
+			return nil
 		}
 		if !pause(ctx, retryEvery) {
-			return
+			return ctx.Err()
 		}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		defer cancel()
-		a.beat(ctx)
-	}()
-	a.poll(ctx)
 }
 
 // beat beats at once, when there is news, and every now and then.
@@ -169,14 +176,17 @@ type call struct {
 }
 
 // call makes one, and tells the status of the answer.
-func (a *agent) call(ctx context.Context, c call) (int, error) {
+func (a *agent) call(ctx context.Context, c call) (int, error) { return a.callAt(ctx, a.gateway, c) }
+
+// callAt makes one at another server.
+func (a *agent) callAt(ctx context.Context, url string, c call) (int, error) {
 	var content bytes.Buffer
 	if c.body != nil {
 		if err := json.NewEncoder(&content).Encode(c.body); err != nil {
 			return 0, err
 		}
 	}
-	request, err := http.NewRequestWithContext(ctx, c.method, a.gateway+c.path, &content)
+	request, err := http.NewRequestWithContext(ctx, c.method, url+c.path, &content)
 	if err != nil {
 		return 0, err
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -43,14 +44,13 @@ func (s *stage) startAgents(ctx context.Context, given func(machine, model strin
 	if err := s.api.Get(ctx, name, &secret); err != nil {
 		return fmt.Errorf("reading the fleet key: %w", err)
 	}
-	authority, err := os.ReadFile(s.gateway.CAFile)
+	roots, err := rootsIn(s.gateway.CAFile)
 	if err != nil {
-		return fmt.Errorf("reading the gateway's authority: %w", err)
+		return err
 	}
 	a := &agents{
-		gateway: s.gateway.URL, roots: x509.NewCertPool(), key: secret.Data["key"], given: given, known: map[string]bool{},
+		gateway: s.gateway.URL, roots: roots, key: secret.Data["key"], given: given, known: map[string]bool{},
 	}
-	a.roots.AppendCertsFromPEM(authority)
 	machines, err := cache.New(s.plane.Config(), cache.Options{
 		Scheme: s.scheme, DefaultNamespaces: map[string]cache.Config{localrun.DeliveryNamespace: {}},
 	})
@@ -72,6 +72,17 @@ func (s *stage) startAgents(ctx context.Context, given func(machine, model strin
 		return errors.New("watching machines: no answer")
 	}
 	return nil
+}
+
+// rootsIn are the authorities in a file.
+func rootsIn(file string) (*x509.CertPool, error) {
+	authority, err := os.ReadFile(filepath.Clean(file))
+	if err != nil {
+		return nil, fmt.Errorf("reading the gateway's authority: %w", err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority)
+	return roots, nil
 }
 
 // meet starts the agent of a machine once its instance is known.

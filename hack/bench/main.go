@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command bench measures a fleet of N bots, from apply to all Ready and back to nothing, on a real API server and the
-// simulated DigitalOcean, then what the webhook adds to the create of a bot, and then what fleets of 200, 1,000 and
-// 10,000 droplets cost at rest. `make bench N=200` runs it. It prints a line of JSON for each of the three on standard
+// simulated DigitalOcean, with an edit of each while all are connected, then what the gateway costs beside a bare
+// server, then what the webhook adds to the create of a bot, and then what fleets of 200, 1,000 and 10,000 droplets
+// cost at rest. `make bench N=200` runs it. It prints a line of JSON for each of the four on standard
 // output, progress on standard error, and fails when a bot did not get exactly one instance, when anything is left,
 // when the webhook did not take one slot for each bot, or when a fleet at rest is not left alone.
 package main
@@ -31,6 +32,10 @@ const (
 )
 
 func main() {
+	if settings, is := os.LookupEnv(bareVariable); is {
+		fmt.Fprintln(os.Stderr, "bench:", serveBare(settings))
+		os.Exit(1)
+	}
 	bots, err := readBots(os.LookupEnv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -97,6 +102,7 @@ func run(ctx context.Context, bots int) (err error) {
 func (s *stage) measureAll(ctx context.Context, bots int) error {
 	for _, measure := range []func() (any, error){
 		func() (any, error) { return s.measure(ctx, bots) },
+		func() (any, error) { return s.measureGateway(ctx) },
 		func() (any, error) { return s.measureAdmission(ctx) },
 	} {
 		measured, err := measure()

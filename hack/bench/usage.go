@@ -4,8 +4,12 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"runtime"
 	"runtime/metrics"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -44,6 +48,40 @@ func processorTime() time.Duration {
 		return 0
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// clockTick is what Linux counts a process's time in.
+const clockTick = time.Second / 100
+
+// processorTimeOf is what a process has had so far, 0 where the system does not tell.
+func processorTimeOf(pid int) time.Duration {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(content), ") ")
+	const user, system = 11, 12 // of what follows the name
+	fields := strings.Fields(rest)
+	if len(fields) <= system {
+		return 0
+	}
+	u, _ := strconv.ParseInt(fields[user], 10, 64)
+	s, _ := strconv.ParseInt(fields[system], 10, 64)
+	return time.Duration(u+s) * clockTick
+}
+
+// residentOf is the memory in KiB that a process has resident, 0 where the system does not tell.
+func residentOf(pid int) float64 {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(content))
+	if len(fields) < 2 { //nolint:mnd // the second is what is resident
+		return 0
+	}
+	pages, _ := strconv.ParseFloat(fields[1], 64)
+	return pages * float64(os.Getpagesize()) / 1024
 }
 
 func totalAllocated() uint64 {
