@@ -4,6 +4,7 @@
 package gateway_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,11 +13,10 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes/fake"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/cedros-io/open-spawn/internal/delivery"
 	"github.com/cedros-io/open-spawn/internal/gateway"
@@ -97,7 +97,9 @@ func FuzzBody(f *testing.F) {
 			t.Fatal(err)
 		}
 		send := func(path, body string, shown token.Token) *httptest.ResponseRecorder {
-			request := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+			gone, leave := context.WithCancel(t.Context())
+			leave() // nobody writes Leases here, so nobody is to wait for that
+			request := httptest.NewRequestWithContext(gone, http.MethodPost, path, strings.NewReader(body))
 			request.Header.Set("Authorization", "Bearer "+shown.Reveal())
 			answer := httptest.NewRecorder()
 			g.ServeHTTP(answer, request)
