@@ -5,7 +5,6 @@ package gateway
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -19,9 +18,6 @@ import (
 
 // moreConnections is how many connections there may be besides those of the requests that are held.
 const moreConnections = 10000
-
-// errNotVersion2 means that a trusted proxy speaks of its client in another version than we understand.
-var errNotVersion2 = errors.New("the PROXY protocol is not version 2")
 
 // capped is a listener that closes what is too much. Who waits in a line that never ends would be no better off.
 type capped struct {
@@ -57,7 +53,8 @@ func (c *counted) Close() error {
 	return c.Conn.Close()
 }
 
-// behindProxies has connections of trusted proxies say who their client is. Nobody else is asked, or believed.
+// behindProxies has connections of trusted proxies say who their client is, in version 1 or 2: DigitalOcean's regional
+// load balancers speak 1 only. Nobody else is asked, or believed.
 func behindProxies(listener net.Listener, trusted []netip.Prefix) net.Listener {
 	if len(trusted) == 0 {
 		return listener
@@ -69,12 +66,6 @@ func behindProxies(listener net.Listener, trusted []netip.Prefix) net.Listener {
 				return proxyproto.USE, nil
 			}
 			return proxyproto.SKIP, nil
-		},
-		ValidateHeader: func(h *proxyproto.Header) error {
-			if h.Version != 2 {
-				return errNotVersion2
-			}
-			return nil
 		},
 	}
 }

@@ -189,21 +189,21 @@ func TestWhatIsBegunIsFinished(t *testing.T) {
 func TestOnlyATrustedProxySaysWhoCalls(t *testing.T) {
 	client := &net.TCPAddr{IP: net.IPv4(203, 0, 113, 7), Port: 4711}
 	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 443}
-	header := proxyproto.HeaderProxyFromAddrs(2, client, local)
 	trusting, trust := serve(t, "trusts", netip.MustParsePrefix("127.0.0.0/8"))
-	if got, err := trusting.get("/v1/x", trust, header); err != nil || got.status != 404 {
-		t.Fatalf("%d (%v)", got.status, err)
+	strict, strictTrust := serve(t, "trusts-not", netip.MustParsePrefix("10.0.0.0/8"))
+	for version := range byte(2) {
+		header := proxyproto.HeaderProxyFromAddrs(version+1, client, local)
+		if got, err := trusting.get("/v1/x", trust, header); err != nil || got.status != 404 {
+			t.Fatalf("version %d: %d (%v)", version+1, got.status, err)
+		}
+		if n := strings.Count(trusting.log.String(), `"from":"203.0.113.7"`); n != int(version)+1 {
+			t.Errorf("version %d: it is not known who called: %s", version+1, trusting.log)
+		}
+		if _, err := strict.get("/v1/x", strictTrust, header); err == nil {
+			t.Errorf("version %d: anybody may say who calls", version+1)
+		}
 	}
-	if text := trusting.log.String(); !strings.Contains(text, `"from":"203.0.113.7"`) {
-		t.Errorf("it is not known who called: %s", text)
-	}
-	if _, err := trusting.get("/v1/x", trust, proxyproto.HeaderProxyFromAddrs(1, client, local)); err == nil {
-		t.Error("version 1 is understood")
-	}
-	strict, trust := serve(t, "trusts-not", netip.MustParsePrefix("10.0.0.0/8"))
-	if _, err := strict.get("/v1/x", trust, header); err == nil {
-		t.Error("anybody may say who calls")
-	}
+	trust = strictTrust
 	if got, err := strict.get("/v1/x", trust, nil, "X-Forwarded-For", "203.0.113.7"); err != nil || got.status != 404 {
 		t.Errorf("%d (%v)", got.status, err)
 	}

@@ -71,7 +71,7 @@ func ParseGateway(args []string, lookup LookupEnv, fs *flag.FlagSet) (Gateway, e
 	fs.StringVar(&o.TLSKeyFile, "tls-key-file", "",
 		"file with the certificate's key, read again when it changes (required)")
 	fs.StringVar(&proxies, "trusted-proxies", "",
-		"networks of load balancers that tell their clients by PROXY protocol v2, such as 10.0.0.0/8, separated by "+
+		"networks of load balancers that tell their clients by PROXY protocol, such as 10.0.0.0/8, separated by "+
 			"commas; unset means none")
 	fs.StringVar(&o.AgentDir, "agent-dir", "", "directory with builds of the agent; unset means that none are served")
 	fs.Float64Var(&o.LeaseWritesPerSecond, "lease-writes-per-second", defaultLeaseWrites,
