@@ -27,7 +27,7 @@ import (
 	"github.com/cedros-io/open-spawn/internal/leadership"
 )
 
-// Options are what the controllers need besides a manager. All are required but Namespaces.
+// Options are what the controllers need besides a manager. All are required but Namespaces and Delivery.
 type Options struct {
 	// Cloud is where instances are, as far as the budget lets us ask.
 	Cloud *budget.Instances
@@ -53,9 +53,12 @@ type Options struct {
 	ShutdownGrace time.Duration
 	// SettleWindow is how long after a lost reply an instance may still appear.
 	SettleWindow time.Duration
-	// Delivery is how machines are told what to run, and heard; Machines is the cache of its namespace.
-	Delivery bot.Delivery
+	// Delivery is how machines are told what to run, and heard, and Machines the cache of its namespace; nil means that
+	// they are not talked to.
+	Delivery *bot.Delivery
 	Machines cache.Cache
+	// SystemNamespace is the manager's own.
+	SystemNamespace string
 	// Orphans says what is done about instances that no object claims.
 	Orphans orphan.Settings
 }
@@ -94,7 +97,7 @@ func Register(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cloud: o.Cloud, Inventory: o.Inventory, Clock: o.Clock,
 		Freeze: o.Freeze, Firewall: o.Firewall, Leader: o.Leader, Recorder: mgr.GetEventRecorder("droplet"),
 		Fleet: o.Fleet, SettleWindow: o.SettleWindow, Market: o.Market, ShutdownGrace: o.ShutdownGrace,
-		SystemNamespace: o.Delivery.SystemNamespace,
+		SystemNamespace: o.SystemNamespace,
 	})
 	if err := o.Metrics.Register(droplets); err != nil {
 		return fmt.Errorf("registering the metrics of the droplet controller: %w", err)
@@ -113,7 +116,7 @@ func addBots(mgr ctrl.Manager, o Options) error {
 	bots := bot.NewController(bot.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Inventory: o.Inventory, Cloud: o.Cloud, Freeze: o.Freeze,
 		Market: bot.Offers{Catalogue: o.Market}, Clock: o.Clock, Recorder: mgr.GetEventRecorder("bot"), Fleet: o.Fleet,
-		Delivery: &o.Delivery,
+		Delivery: o.Delivery,
 	})
 	if err := o.Metrics.Register(bots); err != nil {
 		return fmt.Errorf("registering the metrics of the bot controller: %w", err)
@@ -126,9 +129,12 @@ func addBots(mgr ctrl.Manager, o Options) error {
 
 // tidy adds the controller of the delivery namespace.
 func tidy(mgr ctrl.Manager, o Options) error {
+	if o.Delivery == nil {
+		return nil
+	}
 	err := delivery.NewController(delivery.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Machines: o.Delivery.Client, Namespace: o.Delivery.Namespace,
-		SystemNamespace: o.Delivery.SystemNamespace, Namespaces: o.Namespaces, Clock: o.Clock,
+		SystemNamespace: o.SystemNamespace, Namespaces: o.Namespaces, Clock: o.Clock,
 	}).Register(mgr, o.Machines)
 	if err != nil {
 		return fmt.Errorf("adding the delivery controller: %w", err)

@@ -165,10 +165,10 @@ func (c *Controller) stepsFor(deleting bool) []step {
 
 // Register adds the controller to a manager. It is woken by changes of Bots, of their Droplets and of their Account,
 // by slots of the Account that become free while they have none, by passes over the fleet that Bots without a machine
-// name wait for, and by what machines, the cache of the delivery namespace, say.
+// name wait for, and, if machines are talked to, by what they say: machines is the cache of the delivery namespace.
 func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory, machines cache.Cache) error {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named("bot").
 		For(&spawnv1.Bot{}).
 		Watches(&spawnv1.Droplet{}, handler.EnqueueRequestsFromMapFunc(botOfDroplet)).
@@ -177,8 +177,10 @@ func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory, mac
 		Watches(&spawnv1.Account{}, handler.EnqueueRequestsFromMapFunc(waitingBotsOf(mgr.GetClient())),
 			builder.WithPredicates(slotsFreed())).
 		WatchesRawSource(passSource(c.names, passes)).
-		WatchesRawSource(source.Kind(machines, &coordinationv1.Lease{}, hearing(c.talk.deliveries.Fleet))).
-		WatchesRawSource(source.Kind(machines, &corev1.Secret{}, letterLost())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: limiter}).
-		Complete(c.Requests())
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: limiter})
+	if talk := c.talk.deliveries; talk != nil {
+		b = b.WatchesRawSource(source.Kind(machines, &coordinationv1.Lease{}, hearing(talk.Fleet))).
+			WatchesRawSource(source.Kind(machines, &corev1.Secret{}, letterLost()))
+	}
+	return b.Complete(c.Requests())
 }

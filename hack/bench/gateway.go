@@ -114,7 +114,7 @@ func (s *stage) makeCallers(ctx context.Context, gateway *localrun.Gateway) ([]*
 				Namespace: "load", Bot: name, InstanceID: instance, Run: true, IntervalSeconds: 300, GraceSeconds: 900,
 				Registration: &delivery.Registration{
 					SHA256:   token.NewRegistration(a.key, name).Hash().String(),
-					NotAfter: time.Now().Add(time.Hour), //nolint:forbidigo // the gateway has the real clock
+					NotAfter: time.Now().Add(time.Hour),
 				},
 			}, &delivery.Content{Version: 1, Config: json.RawMessage(`{}`), Sealed: []byte("x"), Hash: "x"})
 			if err != nil {
@@ -143,8 +143,8 @@ func load(ctx context.Context, at server, all []*agent) (measured, error) {
 	}
 	spent := processorTimeOf(at.pid) - before
 	m := measured{perCore: float64(len(all)*beatsEach) / spent.Seconds(), p99: percentile(seconds, 99)}
-	m.pollKiB, err = holdAll(ctx, at, all)
-	return m, err
+	m.pollKiB = holdAll(ctx, at, all)
+	return m, nil
 }
 
 // beatAll is how long each of the heartbeats took, in order.
@@ -156,7 +156,7 @@ func beatAll(ctx context.Context, at server, all []*agent, each int) ([]float64,
 	for _, a := range all {
 		group.Go(func() error {
 			for range each {
-				asked := time.Now() //nolint:forbidigo // it is measured
+				asked := time.Now()
 				code, err := a.callAt(ctx, at.url, call{
 					method: http.MethodPost, path: protocol.HeartbeatPath, shown: a.credential, body: protocol.Heartbeat{
 						InstanceID: a.instance, BootID: "bench", AgentVersion: "bench",
@@ -178,7 +178,7 @@ func beatAll(ctx context.Context, at server, all []*agent, each int) ([]float64,
 }
 
 // holdAll is how much memory a held request takes, in KiB.
-func holdAll(ctx context.Context, at server, all []*agent) (float64, error) {
+func holdAll(ctx context.Context, at server, all []*agent) float64 {
 	say("holding %d requests at %s", len(all)*pollsEach, at.url)
 	ctx, release := context.WithCancel(ctx)
 	pause(ctx, settleTime)
@@ -198,7 +198,7 @@ func holdAll(ctx context.Context, at server, all []*agent) (float64, error) {
 	after := residentOf(at.pid)
 	release()
 	held.Wait()
-	return (after - before) / float64(len(all)*pollsEach), nil
+	return (after - before) / float64(len(all)*pollsEach)
 }
 
 func freeAddress(ctx context.Context) (string, error) {

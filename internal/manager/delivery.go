@@ -28,29 +28,29 @@ import (
 
 // newDelivery is how machines are told what to run, and heard, with the cache of the one namespace that it reads. That
 // cache is apart from the manager's: tenants' Secrets cannot get into it.
-func newDelivery(ctx context.Context, mgr ctrl.Manager, o Options) (bot.Delivery, cache.Cache, error) {
+func newDelivery(ctx context.Context, mgr ctrl.Manager, o Options) (*bot.Delivery, cache.Cache, error) {
 	settings := o.Settings
 	machines, err := newMachines(mgr, settings.DeliveryNamespace)
 	if err != nil {
-		return bot.Delivery{}, nil, err
+		return nil, nil, err
 	}
 	live, err := newLive(mgr)
 	if err != nil {
-		return bot.Delivery{}, nil, err
+		return nil, nil, err
 	}
 	key, err := fleet.EnsureKey(ctx, live, settings.LeaderElectionNamespace)
 	if err != nil {
-		return bot.Delivery{}, nil, err
+		return nil, nil, err
 	}
 	authority, err := openAuthority(settings.GatewayCAFile, o.Clock)
 	if err != nil {
-		return bot.Delivery{}, nil, fmt.Errorf("--gateway-ca-file: %w", err)
+		return nil, nil, fmt.Errorf("--gateway-ca-file: %w", err)
 	}
 	agents, err := agentDigests(settings.AgentDir)
 	if err != nil {
-		return bot.Delivery{}, nil, fmt.Errorf("--agent-dir: %w", err)
+		return nil, nil, fmt.Errorf("--agent-dir: %w", err)
 	}
-	return bot.Delivery{
+	return &bot.Delivery{
 		Client: machines.GetClient(), Live: live, Namespace: settings.DeliveryNamespace,
 		SystemNamespace: settings.LeaderElectionNamespace, Key: key, Gateways: settings.GatewayURLs,
 		GatewayCA: authority.PEM, AgentSHA256: agents, ChecksAddress: settings.RequireDropletAddress,

@@ -117,7 +117,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o Options, election e
 		Leader: election.check(mgr.GetAPIReader(), o.Clock), Fleet: do.fleet, SettleWindow: o.Settings.SettleWindow,
 		Market:        catalogue.New(catalogue.Options{Cloud: do.cloud.For("", ""), Clock: o.Clock}),
 		ShutdownGrace: o.Settings.ShutdownGrace, Orphans: orphans(o.Settings), Namespaces: o.Settings.WatchNamespaces,
-		Delivery: talk, Machines: machines,
+		Delivery: talk, Machines: machines, SystemNamespace: o.Settings.LeaderElectionNamespace,
 	})
 }
 
