@@ -59,8 +59,8 @@ type Queue struct {
 
 	mu      sync.Mutex
 	pending map[string]*beat
-	first   []string // the machines that go first; one whose beat was written meanwhile is passed over
-	others  []string
+	first   line // what is new
+	others  line
 	turn    int
 	heard   [2]map[string]bool // in this period, and in the one before
 	since   time.Time
@@ -90,7 +90,7 @@ func (q *Queue) Beat(machine string, r store.Record, facts protocol.Heartbeat) *
 		before, b.urgent, b.Outcome = earlier.facts, earlier.urgent, earlier.Outcome
 	}
 	isNew := saysSomethingNew(facts, before)
-	if !isNew && earlier == nil && !q.isDue(now.Sub(r.Renewed), interval) {
+	if !isNew && earlier == nil && !q.isDue(q.age(r, now), interval, b.grace) {
 		return nil
 	}
 	if isNew && !b.urgent {
@@ -98,6 +98,16 @@ func (q *Queue) Beat(machine string, r store.Record, facts protocol.Heartbeat) *
 	}
 	q.put(b, earlier)
 	return b.Outcome
+}
+
+// age is how long ago the machine beat, as far as its Lease says. A beat that was received here counts from then on: it
+// may have been in line for long, and the machine's next one is not to be taken for an early one.
+func (q *Queue) age(r store.Record, now time.Time) time.Duration {
+	seen := now.Sub(r.Renewed)
+	if r.Presence.ReceivedBy != q.o.Gateway {
+		return seen
+	}
+	return max(seen, now.Sub(r.Presence.Renewed)) // never less: our clock may have been put back
 }
 
 // put puts a beat in line, in the place of an earlier one of its machine unless it may go before that.
@@ -108,9 +118,9 @@ func (q *Queue) put(b, earlier *beat) {
 	}
 	switch {
 	case b.urgent && (earlier == nil || !earlier.urgent):
-		q.first = append(q.first, b.machine)
+		q.first.add(b.machine, b.record.Renewed)
 	case earlier == nil:
-		q.others = append(q.others, b.machine)
+		q.others.add(b.machine, b.record.Renewed)
 	}
 	select {
 	case q.more <- struct{}{}:
@@ -122,13 +132,12 @@ func (q *Queue) put(b, earlier *beat) {
 func (q *Queue) take() *beat {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.first)+len(q.others) > 0 {
+	for q.first.len()+q.others.len() > 0 {
 		line := &q.first
-		if q.turn++; len(q.first) == 0 || q.turn%turns == 0 && len(q.others) > 0 {
+		if q.turn++; q.first.len() == 0 || q.turn%turns == 0 && q.others.len() > 0 {
 			line = &q.others
 		}
-		machine := (*line)[0]
-		*line = (*line)[1:]
+		machine := line.next()
 		if b := q.pending[machine]; b != nil {
 			delete(q.pending, machine)
 			return b

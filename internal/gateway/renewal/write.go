@@ -118,6 +118,6 @@ func (q *Queue) again(b *beat) bool {
 	}
 	b.urgent = false
 	q.pending[b.machine] = b
-	q.others = append(q.others, b.machine)
+	q.others.add(b.machine, q.o.Clock.Now())
 	return true
 }
