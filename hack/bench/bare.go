@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,6 +27,8 @@ const (
 	bareAnswer = `{"run":true,"configVersion":1,"nextHeartbeatSeconds":30}`
 	// bareHeader bounds reading a header, as every server of ours does.
 	bareHeader = 5 * time.Second
+	// listenPause is between two looks whether it listens.
+	listenPause = 100 * time.Millisecond
 )
 
 // serveBare reads what is sent and answers as many bytes as the gateway does, and nothing else: what net/http and TLS
@@ -46,6 +50,7 @@ func serveBare(settings string) error {
 	})
 	server := &http.Server{
 		Addr: parts[0], Handler: handler, ReadHeaderTimeout: bareHeader, TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		ErrorLog: log.New(io.Discard, "", 0), // connections that only ask whether it listens
 	}
 	return server.ListenAndServeTLS(parts[1], parts[2])
 }
@@ -61,7 +66,24 @@ func startBare(ctx context.Context, address string, gateway *localrun.Gateway) (
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the bare server: %w", err)
 	}
-	return &bare{cmd}, nil
+	b := &bare{cmd}
+	if err := listens(ctx, address); err != nil {
+		return nil, errors.Join(err, b.stop())
+	}
+	return b, nil
+}
+
+// listens waits until somebody takes connections there.
+func listens(ctx context.Context, address string) (err error) {
+	const tries = 100
+	for range tries {
+		var connection net.Conn
+		if connection, err = new(net.Dialer).DialContext(ctx, "tcp", address); err == nil {
+			return connection.Close()
+		}
+		pause(ctx, listenPause)
+	}
+	return fmt.Errorf("waiting for the bare server: %w", err)
 }
 
 func (b *bare) stop() error {
