@@ -6,12 +6,17 @@ package talk
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -23,6 +28,7 @@ import (
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
 	"github.com/cedros-io/open-spawn/internal/fleet"
 	"github.com/cedros-io/open-spawn/internal/localrun"
+	"github.com/cedros-io/open-spawn/internal/protocol"
 	"github.com/cedros-io/open-spawn/internal/token"
 )
 
@@ -44,7 +50,7 @@ func TestCRIT001_NoSecretIsSeenWhereItDoesNotBelong(t *testing.T) {
 	secrets := map[string]string{
 		"the DigitalOcean token": localrun.SimulatorToken, "the LLM key": c.key,
 		"the registration token": token.NewRegistration(key.Data["key"], bot.Status.DropletName).Reveal(),
-		"the fleet key":          string(key.Data["key"]),
+		"the fleet key":          string(key.Data["key"]), "the credential": credentialOf(t, bot),
 	}
 	places := map[string][]byte{}
 	for _, log := range files(t, func(path string) bool { return strings.HasSuffix(path, ".log") }) {
@@ -56,6 +62,11 @@ func TestCRIT001_NoSecretIsSeenWhereItDoesNotBelong(t *testing.T) {
 	}
 	for _, url := range metrics {
 		places["metrics "+url] = get(t.Context(), url) // one of the gateways may have been ended by a test
+	}
+	for _, what := range []string{"the registration token", "the credential"} {
+		for _, path := range []string{protocol.RegisterPath, protocol.HeartbeatPath, protocol.CredentialPath} {
+			places["the answer to "+what+" at "+path] = refusal(t, path, secrets[what])
+		}
 	}
 	places["the simulator's journal"] = get(t.Context(), stage.simulator.URL+"/_sim/journal")
 	for _, list := range []client.ObjectList{
@@ -83,15 +94,68 @@ func TestCRIT001_NoSecretIsSeenWhereItDoesNotBelong(t *testing.T) {
 			}
 		}
 	}
-	// The search is not blind: the machine's own files hold the token that it was given, and nothing else does.
-	config := files(t, func(path string) bool { return strings.HasSuffix(path, "agent.yaml") })
-	found := false
-	for _, file := range config {
-		found = found || bytes.Contains(read(t, file), []byte(secrets["the registration token"]))
+	// The machine's own disk holds what it was given to register with and what it made itself, so the search is not
+	// blind, and nothing else.
+	disk := filepath.Join("machines", strconv.FormatInt(bot.Status.InstanceID, 10), "disk")
+	found := map[string]bool{}
+	for _, file := range files(t, func(path string) bool { return strings.Contains(path, disk) }) {
+		content := read(t, file)
+		for what, secret := range secrets {
+			found[what] = found[what] || bytes.Contains(content, []byte(secret))
+		}
 	}
-	if !found {
-		t.Errorf("none of %d machines has its registration token", len(config))
+	want := map[string]bool{
+		"the DigitalOcean token": false, "the LLM key": false, "the fleet key": false,
+		"the registration token": true, "the credential": true,
 	}
+	if !maps.Equal(found, want) {
+		t.Errorf("on the machine's disk: %v", found)
+	}
+}
+
+// credentialOf is what the agent on a Bot's machine has made.
+func credentialOf(t *testing.T, bot *spawnv1.Bot) string {
+	t.Helper()
+	of := filepath.Join("machines", strconv.FormatInt(bot.Status.InstanceID, 10), "disk/var/lib/spawn-agent/identity.json")
+	var identity struct {
+		Credential string `json:"credential"`
+	}
+	for _, file := range files(t, func(path string) bool { return strings.HasSuffix(path, of) }) {
+		_, content, _ := bytes.Cut(read(t, file), []byte("\n")) // the first line is its digest
+		if err := json.Unmarshal(content, &identity); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if identity.Credential == "" {
+		t.Fatal("the machine has no credential")
+	}
+	return identity.Credential
+}
+
+// refusal is the answer to a call that shows a secret, and says it again where it makes no sense.
+func refusal(t *testing.T, path, secret string) []byte {
+	t.Helper()
+	last := stage.gateways[len(stage.gateways)-1] // the first may have been ended by a test
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(read(t, last.CAFile))
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}}
+	defer transport.CloseIdleConnections()
+	body := strings.NewReader(fmt.Sprintf(`{"instanceID":%q,"credentialSHA256":%[1]q}`, secret))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, last.URL+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+secret)
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	content, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode/100 != 4 {
+		t.Fatalf("%s is answered %s: %s %v", path, response.Status, content, err)
+	}
+	return content
 }
 
 func files(t *testing.T, wanted func(path string) bool) []string {
