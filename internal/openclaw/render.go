@@ -1,0 +1,85 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package openclaw
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/cedros-io/open-spawn/internal/protocol"
+)
+
+// Place is where OpenClaw is on a machine.
+type Place struct {
+	// State is the directory in which it remembers, and Workspace the one in which its agent works.
+	State, Workspace string
+	// Port is where it listens, on loopback only.
+	Port int
+}
+
+// Rendered is all that OpenClaw reads.
+type Rendered struct {
+	// Config is openclaw.json.
+	Config []byte
+	// Environment are the variables with the secrets, by name.
+	Environment map[string]string
+	// Workspace are the files that we keep in the workspace, by their path in it.
+	Workspace map[string][]byte
+	// Ignored are the paths in spec.openclaw.config that open-spawn sets itself, or lets nobody set.
+	Ignored []string
+}
+
+// Render makes what a version of OpenClaw reads. An error names the field of the Bot that is to be mended.
+func Render(c *protocol.BotConfig, secrets map[string]string, at Place) (*Rendered, error) {
+	if !slices.Contains(versions, c.OpenClaw.Version) {
+		return nil, &UnsupportedError{c.OpenClaw.Version}
+	}
+	variables, err := Environment(secrets)
+	if err != nil {
+		return nil, err
+	}
+	theirs, ignored, err := permitted(c.OpenClaw.Config, modelsOf(c))
+	if err != nil {
+		return nil, err
+	}
+	ours, err := config(c, at)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(over(theirs, ours)); err != nil {
+		return nil, fmt.Errorf("writing openclaw.json: %w", err)
+	}
+	files, err := workspace(c)
+	if err != nil {
+		return nil, err
+	}
+	return &Rendered{Config: text.Bytes(), Environment: variables, Workspace: files, Ignored: ignored}, nil
+}
+
+// over lays ours over theirs: where both say something ours counts, unless both are objects.
+func over(theirs, ours map[string]any) map[string]any {
+	all := make(map[string]any, len(theirs)+len(ours))
+	for key, value := range theirs {
+		all[key] = value
+	}
+	for key, value := range ours {
+		below, isObject := all[key].(map[string]any)
+		above, too := value.(map[string]any)
+		if isObject && too {
+			value = over(below, above)
+		}
+		all[key] = value
+	}
+	return all
+}
+
+// in is a path in the state directory.
+func (p Place) in(parts ...string) string { return path.Join(append([]string{p.State}, parts...)...) }
