@@ -44,7 +44,7 @@ func newRoutes(dir *state.Dir, c *client.Client, log *slog.Logger, configured st
 func (r *routes) take(orders protocol.Orders) {
 	next := state.Route{URLs: slices.Clone(r.newest.URLs), CA: r.newest.CA}
 	if len(orders.Gateways) > 0 {
-		next.URLs = orders.Gateways
+		next.URLs = callable(orders.Gateways)
 	}
 	if orders.GatewayCA != "" {
 		next.CA = orders.GatewayCA
@@ -66,6 +66,13 @@ func (r *routes) take(orders protocol.Orders) {
 		return
 	}
 	r.log.Info("gateways have changed", "gateways", next.URLs)
+}
+
+// callable are the URLs that we can call: a gateway of a later version may tell of others too.
+func callable(urls []string) []string {
+	return slices.DeleteFunc(slices.Clone(urls), func(url string) bool {
+		return client.Check(state.Route{URLs: []string{url}}) != nil
+	})
 }
 
 // before is the way to go back to when another leads nowhere: the one that has worked, which is not the newest when that

@@ -182,6 +182,18 @@ func TestARefusalIsAnAnswer(t *testing.T) {
 	}
 }
 
+// A later version may have codes that we do not know. What 401 means is the same.
+func TestACodeThatWeDoNotKnowIsARefusal(t *testing.T) {
+	for status, want := range map[int]protocol.Code{
+		http.StatusUnauthorized: protocol.CodeUnauthorized, http.StatusForbidden: "later",
+	} {
+		_, err := beat(t, using(t, gateway(t, answer(status, &protocol.Problem{Title: "no", Code: "later"}))))
+		if errors.Is(err, client.ErrUnreached) || client.CodeOf(err) != want {
+			t.Errorf("%d is %v", status, err)
+		}
+	}
+}
+
 func TestWhatIsNotSaidByAGatewayIsNoAnswer(t *testing.T) {
 	last := gateway(t, orders(9))
 	for name, handler := range map[string]http.HandlerFunc{
