@@ -22,7 +22,6 @@ func TestCAAndURLRotateAndNoAgentIsLost(t *testing.T) {
 	first := givenGateway(t, "first", before)
 	f := givenFleet(t, fleetSize, first, before)
 	defer f.stop()
-	f.untilBeating("first")
 	registered := credentials(f)
 	f.edit(1)
 
@@ -66,9 +65,8 @@ func rotateURL(t *testing.T, f *fleet, from *process, ca *authority) *process {
 	f.tell(func(s *station) { s.told.Gateways = []string{to.url, from.url} })
 	f.crash(2)
 	f.untilStored([]string{to.url, from.url}, ca.pem)
-	f.untilBeating("second")
 	f.tell(func(s *station) { s.told.Gateways = []string{to.url} })
-	f.untilStored([]string{to.url}, ca.pem)
+	f.untilStored([]string{to.url}, ca.pem) // which the new one has told
 	from.signal(t, syscall.SIGTERM)
 	if code := from.code(t); code != 0 {
 		t.Errorf("the first gateway ends with %d: %s", code, lastOf(from.log))
