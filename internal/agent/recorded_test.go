@@ -22,8 +22,8 @@ import (
 	"github.com/cedros-io/open-spawn/internal/seal"
 )
 
-// recording is a gateway of another version. What it says is in testdata: in v1 as version 1 of the protocol began, where
-// what has come since is absent, and in later with what we cannot know yet. The files in v1 never change.
+// recording is a gateway of another version. What it says is in testdata: in v1 as version 1 of the protocol began,
+// where what has come since is absent, and in later with what we cannot know yet. The files in v1 never change.
 type recording struct {
 	*httptest.Server
 
@@ -36,8 +36,8 @@ type recording struct {
 	// refused tells which calls were, and calls how often each was answered.
 	refused map[string]bool
 	calls   map[string]int
-	sealKey         string
-	last            protocol.Heartbeat
+	sealKey string
+	last    protocol.Heartbeat
 }
 
 func newRecording(t *testing.T, version, parameters string) *recording {

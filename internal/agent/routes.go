@@ -75,8 +75,8 @@ func callable(urls []string) []string {
 	})
 }
 
-// before is the way to go back to when another leads nowhere: the one that has worked, which is not the newest when that
-// was a mistake already.
+// before is the way to go back to when another leads nowhere: the one that has worked, which is not the newest when
+// that was a mistake already.
 func (r *routes) before(next state.Route) *state.Route {
 	way := r.client.Proven()
 	if len(way.URLs) == 0 || same(way, next) {

@@ -151,10 +151,10 @@ func (f *fleet) crash(which int) {
 // tell changes what all delivery Secrets say.
 func (f *fleet) tell(change func(*station)) {
 	f.t.Helper()
+	secrets := shared.kube.CoreV1().Secrets(delivery.Namespace)
 	for _, s := range f.stations {
 		change(s)
-		_, err := shared.kube.CoreV1().Secrets(delivery.Namespace).Update(f.t.Context(), s.secret(f.t), metav1.UpdateOptions{})
-		if err != nil {
+		if _, err := secrets.Update(f.t.Context(), s.secret(f.t), metav1.UpdateOptions{}); err != nil {
 			f.t.Fatal(err)
 		}
 	}

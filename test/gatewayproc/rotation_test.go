@@ -66,7 +66,7 @@ func rotateURL(t *testing.T, f *fleet, from *process, ca *authority) *process {
 	f.crash(2)
 	f.untilStored([]string{to.url, from.url}, ca.pem)
 	f.tell(func(s *station) { s.told.Gateways = []string{to.url} })
-	f.untilStored([]string{to.url}, ca.pem) // which the new one has told
+	f.untilStored([]string{to.url}, ca.pem)
 	from.signal(t, syscall.SIGTERM)
 	if code := from.code(t); code != 0 {
 		t.Errorf("the first gateway ends with %d: %s", code, lastOf(from.log))
@@ -77,7 +77,7 @@ func rotateURL(t *testing.T, f *fleet, from *process, ca *authority) *process {
 }
 
 // goAstray leads the fleet to where nobody answers, then to what is not proven, and then back. All the while it must
-// come back by the way that worked, which is neither the newest, nor the one before that, nor the one that is configured.
+// come back by the way that worked: not the newest, nor the one before that, nor the one that is configured.
 func goAstray(t *testing.T, f *fleet, p *process, ca *authority) {
 	t.Helper()
 	wrong := newAuthority(t, "wrong")

@@ -318,7 +318,8 @@ func TestWhatAnswersLateIsNotPreferred(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if told, err := beat(t, c); err != nil || told.ConfigVersion != 2 || asked != 1 || !reflect.DeepEqual(c.Proven(), next) {
+	told, err := beat(t, c)
+	if err != nil || told.ConfigVersion != 2 || asked != 1 || !reflect.DeepEqual(c.Proven(), next) {
 		t.Errorf("version %d (%v), the gateway that was is asked %d times", told.ConfigVersion, err, asked)
 	}
 }
