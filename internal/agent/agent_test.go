@@ -78,17 +78,18 @@ func TestCRIT001_ALostReplyCostsNothing(t *testing.T) {
 }
 
 func TestARefusedRegistrationIsSaidAndTriedSlowly(t *testing.T) {
-	for code, says := range map[protocol.Code]string{
-		protocol.CodeUnauthorized: "not for this machine", protocol.CodeTokenUsed: "somebody else has it",
-		protocol.CodeTokenExpired: "has expired",
+	for says, problem := range map[string]*protocol.Problem{
+		"not for this machine": {Status: 401, Code: protocol.CodeUnauthorized},
+		"somebody else has it": {Status: 409, Code: protocol.CodeTokenUsed},
+		"has expired":          {Status: 410, Code: protocol.CodeTokenExpired},
 	} {
 		w := newWorld(t)
-		w.Change(func(m *agenttest.Memory) { m.RefuseRegistration = &protocol.Problem{Status: 401, Code: code} })
+		w.Change(func(m *agenttest.Memory) { m.RefuseRegistration = problem })
 		begin := w.clock.Now()
 		w.start()
 		w.untilTold("it is tried again", 5*time.Second, func(m *agenttest.Memory) bool { return len(m.Registrations) == 2 })
 		if waited := w.clock.Since(begin); waited < 3*time.Minute+45*time.Second || !strings.Contains(w.log.String(), says) {
-			t.Errorf("%s: after %s it is tried again; the log: %s", code, waited, w.log)
+			t.Errorf("%s: after %s it is tried again; the log: %s", problem.Code, waited, w.log)
 		}
 		w.Change(func(m *agenttest.Memory) { m.RefuseRegistration = nil })
 		w.untilApplied(1)
