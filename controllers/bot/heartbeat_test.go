@@ -133,7 +133,7 @@ func TestHIGH001_AManagerThatBeginsMarksNobodyBeforeAFullGrace(t *testing.T) {
 	if got := isFresh(e, "scout"); got != metav1.ConditionTrue {
 		t.Errorf("%s after the manager began it is %s", e.Clock.Since(begun), got)
 	}
-	listen(e, 30*time.Second)
+	listen(e, 45*time.Second) // it has to see a gateway renew its Lease first, and then gives everybody a full grace
 	if got := isFresh(e, "scout"); got != metav1.ConditionFalse {
 		t.Errorf("%s after the manager began it is %s", e.Clock.Since(begun), got)
 	}

@@ -4,6 +4,7 @@
 package agent_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cedros-io/open-spawn/internal/agent/agenttest"
+	"github.com/cedros-io/open-spawn/internal/agent/state"
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
 	"github.com/cedros-io/open-spawn/internal/protocol"
 	"github.com/cedros-io/open-spawn/internal/token"
@@ -76,17 +78,18 @@ func TestCRIT001_ALostReplyCostsNothing(t *testing.T) {
 }
 
 func TestARefusedRegistrationIsSaidAndTriedSlowly(t *testing.T) {
-	for code, says := range map[protocol.Code]string{
-		protocol.CodeUnauthorized: "not for this machine", protocol.CodeTokenUsed: "somebody else has it",
-		protocol.CodeTokenExpired: "has expired",
+	for says, problem := range map[string]*protocol.Problem{
+		"not for this machine": {Status: 401, Code: protocol.CodeUnauthorized},
+		"somebody else has it": {Status: 409, Code: protocol.CodeTokenUsed},
+		"has expired":          {Status: 410, Code: protocol.CodeTokenExpired},
 	} {
 		w := newWorld(t)
-		w.Change(func(m *agenttest.Memory) { m.RefuseRegistration = &protocol.Problem{Status: 401, Code: code} })
+		w.Change(func(m *agenttest.Memory) { m.RefuseRegistration = problem })
 		begin := w.clock.Now()
 		w.start()
 		w.untilTold("it is tried again", 5*time.Second, func(m *agenttest.Memory) bool { return len(m.Registrations) == 2 })
 		if waited := w.clock.Since(begin); waited < 3*time.Minute+45*time.Second || !strings.Contains(w.log.String(), says) {
-			t.Errorf("%s: after %s it is tried again; the log: %s", code, waited, w.log)
+			t.Errorf("%s: after %s it is tried again; the log: %s", problem.Code, waited, w.log)
 		}
 		w.Change(func(m *agenttest.Memory) { m.RefuseRegistration = nil })
 		w.untilApplied(1)
@@ -350,10 +353,7 @@ func TestGatewaysMove(t *testing.T) {
 	w.Look(func(m *agenttest.Memory) { second = w.gateway(m) })
 	first := w.Gateway
 	w.Change(func(m *agenttest.Memory) { m.Orders.Gateways, m.Orders.GatewayCA = []string{second.URL}, second.CA })
-	w.until("it is remembered", time.Second, func() bool {
-		content, err := os.ReadFile(filepath.Join(w.config.StateDirectory, "routes.json"))
-		return err == nil && strings.Contains(string(content), second.URL)
-	})
+	w.untilRemembered(second.URL, second.CA)
 	first.Close()
 	w.Gateway = second
 	w.Change(func(m *agenttest.Memory) { m.Down = false; m.Beats = nil })
@@ -362,12 +362,32 @@ func TestGatewaysMove(t *testing.T) {
 	w.start()
 	w.edit(2, `{"n":2}`)
 	w.untilApplied(2)
-	// What leads nowhere is told, and the way before it still works.
+	// What leads nowhere is told, and then a CA that proves nobody: the way that worked before both still does.
 	w.Change(func(m *agenttest.Memory) { m.Orders.Gateways = []string{first.URL} })
+	w.untilRemembered(first.URL, second.CA)
 	w.edit(3, `{"n":3}`)
 	w.untilApplied(3)
+	w.Change(func(m *agenttest.Memory) { m.Orders.GatewayCA = first.CA })
+	w.untilRemembered(first.URL, first.CA)
 	w.edit(4, `{"n":4}`)
 	w.untilApplied(4)
+	w.end()
+	w.start() // it has forgotten what worked, but not what is on the disk
+	w.edit(5, `{"n":5}`)
+	w.untilApplied(5)
+}
+
+// untilRemembered waits until it is on the disk that this is the gateway.
+func (w *world) untilRemembered(url, ca string) {
+	w.t.Helper()
+	told, err := json.Marshal(state.Route{URLs: []string{url}, CA: ca})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.until("the way is remembered", time.Second, func() bool {
+		content, err := os.ReadFile(filepath.Join(w.config.StateDirectory, "routes.json"))
+		return err == nil && strings.Contains(string(content), `{"newest":`+string(told))
+	})
 }
 
 func TestAGatewayThatCannotTellStopsNothing(t *testing.T) {

@@ -12,7 +12,8 @@ import (
 	"github.com/cedros-io/open-spawn/internal/protocol"
 )
 
-// routes are the ways to gateways: those that they told last, those before, and those that the machine was made with.
+// routes are the ways to gateways: those that they told last, those that worked before, and those that the machine was
+// made with.
 // Only the heartbeats' loop uses it.
 type routes struct {
 	dir        *state.Dir
@@ -43,7 +44,7 @@ func newRoutes(dir *state.Dir, c *client.Client, log *slog.Logger, configured st
 func (r *routes) take(orders protocol.Orders) {
 	next := state.Route{URLs: slices.Clone(r.newest.URLs), CA: r.newest.CA}
 	if len(orders.Gateways) > 0 {
-		next.URLs = orders.Gateways
+		next.URLs = callable(orders.Gateways)
 	}
 	if orders.GatewayCA != "" {
 		next.CA = orders.GatewayCA
@@ -55,7 +56,7 @@ func (r *routes) take(orders protocol.Orders) {
 		r.log.Warn("a gateway tells of gateways that cannot be used", "error", err)
 		return
 	}
-	told := state.Routes{Newest: next, Before: &r.newest}
+	told := state.Routes{Newest: next, Before: r.before(next)}
 	if err := r.dir.SaveRoutes(told); err != nil {
 		r.log.Error("the new gateways cannot be remembered, and are not used", "error", err)
 		return
@@ -65,6 +66,23 @@ func (r *routes) take(orders protocol.Orders) {
 		return
 	}
 	r.log.Info("gateways have changed", "gateways", next.URLs)
+}
+
+// callable are the URLs that we can call: a gateway of a later version may tell of others too.
+func callable(urls []string) []string {
+	return slices.DeleteFunc(slices.Clone(urls), func(url string) bool {
+		return client.Check(state.Route{URLs: []string{url}}) != nil
+	})
+}
+
+// before is the way to go back to when another leads nowhere: the one that has worked, which is not the newest when
+// that was a mistake already.
+func (r *routes) before(next state.Route) *state.Route {
+	way := r.client.Proven()
+	if len(way.URLs) == 0 || same(way, next) {
+		way = r.newest
+	}
+	return &way
 }
 
 func (r *routes) use(told state.Routes) error {

@@ -135,8 +135,8 @@ func TestThreeHundredWrongTokensOfOneNetworkAreLimited(t *testing.T) {
 	}
 }
 
-// TestAbuseOfOneKindAndAnotherLeavesOthersAlone: while connections send a byte at a time, and one network sends all that
-// is wrong at once, machines are answered.
+// TestAbuseOfOneKindAndAnotherLeavesOthersAlone: while connections send a byte at a time, and one network sends all
+// that is wrong at once, machines are answered.
 func TestAbuseOfOneKindAndAnotherLeavesOthersAlone(t *testing.T) {
 	s, trust := serve(t, "abused", netip.MustParsePrefix("127.0.0.0/8"))
 	helper := startReplica(t, "abused-2")

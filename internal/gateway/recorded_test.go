@@ -25,11 +25,11 @@ import (
 )
 
 // recorded is a body as version 1 of the protocol began: what has come since is absent. These files never change.
-func recorded(t testing.TB, name string, credential token.Token) string {
-	t.Helper()
+func recorded(tb testing.TB, name string, credential token.Token) string {
+	tb.Helper()
 	content, err := os.ReadFile(filepath.Join("testdata", "v1", name+".json"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return strings.NewReplacer("CREDENTIAL", credential.Hash().String(), "SEALKEY", sealKey()).Replace(string(content))
 }

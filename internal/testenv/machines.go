@@ -6,6 +6,7 @@ package testenv
 import (
 	"context"
 	"strings"
+	"sync"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -34,7 +35,9 @@ type Machines struct {
 	// Frozen is set while the manager's cache is told of no Lease of a machine.
 	Frozen bool
 
-	env   *Env
+	env *Env
+
+	mu    sync.Mutex // guards known: two managers may live side by side
 	known map[string]*coordinationv1.Lease
 }
 
@@ -104,13 +107,19 @@ type lagging struct {
 // Get implements client.Reader.
 func (l *lagging) Get(ctx context.Context, key client.ObjectKey, into client.Object, o ...client.GetOption) error {
 	lease, ok := into.(*coordinationv1.Lease)
-	if before := l.machines.known[key.Name]; ok && l.machines.Frozen && before != nil {
+	if !ok {
+		return l.Client.Get(ctx, key, into, o...)
+	}
+	m := l.machines
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if before := m.known[key.Name]; m.Frozen && before != nil {
 		before.DeepCopyInto(lease)
 		return nil
 	}
 	err := l.Client.Get(ctx, key, into, o...)
-	if ok && err == nil {
-		l.machines.known[key.Name] = lease.DeepCopy()
+	if err == nil {
+		m.known[key.Name] = lease.DeepCopy()
 	}
 	return err
 }

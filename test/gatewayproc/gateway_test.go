@@ -62,18 +62,7 @@ func givenMachine(t *testing.T, p *process, trust *x509.CertPool, name string) m
 	if err != nil {
 		t.Fatal(err)
 	}
-	secrets := shared.kube.CoreV1().Secrets(delivery.Namespace)
-	if _, err := secrets.Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx := context.WithoutCancel(t.Context())
-		err := secrets.Delete(ctx, name, metav1.DeleteOptions{})
-		leases := shared.kube.CoordinationV1().Leases(delivery.Namespace)
-		if err = errors.Join(err, leases.Delete(ctx, name, metav1.DeleteOptions{})); err != nil {
-			t.Error(err)
-		}
-	})
+	create(t, secret)
 	key, err := seal.NewKey()
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +75,23 @@ func givenMachine(t *testing.T, p *process, trust *x509.CertPool, name string) m
 		t.Fatalf("registering: %s", got)
 	}
 	return m
+}
+
+// create makes the delivery Secret of a machine, and the test's end takes away all that is of the machine.
+func create(t *testing.T, secret *corev1.Secret) {
+	t.Helper()
+	secrets := shared.kube.CoreV1().Secrets(delivery.Namespace)
+	if _, err := secrets.Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		err := secrets.Delete(ctx, secret.Name, metav1.DeleteOptions{})
+		leases := shared.kube.CoordinationV1().Leases(delivery.Namespace)
+		if err = errors.Join(err, leases.Delete(ctx, secret.Name, metav1.DeleteOptions{})); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func beat() protocol.Heartbeat {
@@ -241,8 +247,8 @@ func TestASettingThatIsWrongIsOneLine(t *testing.T) {
 		"no such builds of agents": {flags: append(needed, "--agent-dir="+missing), code: 1, named: "agent"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var p process
-			p.start(t, test.flags)
+			var p program
+			p.start(t, shared.binary, test.flags)
 			code, said := p.code(t), strings.TrimSpace(p.log.String())
 			last := said[strings.LastIndex(said, "\n")+1:]
 			if code != test.code || !strings.HasPrefix(last, "gateway: ") || !strings.Contains(last, test.named) {

@@ -28,14 +28,20 @@ import (
 // patience bounds every wait of these tests.
 const patience = 30 * time.Second
 
+// program is a program that runs.
+type program struct {
+	cmd   *exec.Cmd
+	log   *logged
+	ended chan struct{}
+}
+
 // process is a running gateway.
 type process struct {
-	cmd               *exec.Cmd
-	url               string
+	program
+
+	listen, url       string
 	probes, metrics   string
 	certFile, keyFile string
-	log               *logged
-	ended             chan struct{}
 }
 
 // logged is what a process has written.
@@ -58,16 +64,33 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-// launch starts the program, with these flags besides those that it needs, and waits until it is ready.
+// launch starts a gateway, with these flags besides those that it needs, and waits until it is ready.
 func launch(t *testing.T, flags ...string) (*process, *x509.CertPool) {
 	t.Helper()
-	dir := t.TempDir()
-	p := &process{certFile: filepath.Join(dir, "tls.crt"), keyFile: filepath.Join(dir, "tls.key")}
+	p := newProcess(t)
 	trust := p.writeCertificate(t)
-	listen, probes, metrics := freeAddress(t), freeAddress(t), freeAddress(t)
-	p.url, p.probes, p.metrics = "https://"+listen, "http://"+probes, "http://"+metrics
-	p.start(t, append([]string{
-		"--kubeconfig=" + shared.kubeconfig, "--delivery-namespace=open-spawn-delivery", "--listen=" + listen,
+	p.launch(t, flags...)
+	return p, trust
+}
+
+// newProcess is a gateway that does not run, and has no certificate yet.
+func newProcess(t *testing.T) *process {
+	t.Helper()
+	dir := t.TempDir()
+	listen := freeAddress(t)
+	return &process{
+		listen: listen, url: "https://" + listen,
+		certFile: filepath.Join(dir, "tls.crt"), keyFile: filepath.Join(dir, "tls.key"),
+	}
+}
+
+// launch starts it, and waits until it is ready.
+func (p *process) launch(t *testing.T, flags ...string) {
+	t.Helper()
+	probes, metrics := freeAddress(t), freeAddress(t)
+	p.probes, p.metrics = "http://"+probes, "http://"+metrics
+	p.start(t, shared.binary, append([]string{
+		"--kubeconfig=" + shared.kubeconfig, "--delivery-namespace=open-spawn-delivery", "--listen=" + p.listen,
 		"--tls-cert-file=" + p.certFile, "--tls-key-file=" + p.keyFile, "--health-probe-bind-address=" + probes,
 		"--metrics-bind-address=" + metrics, "--name=of-a-test", "--log-level=debug",
 	}, flags...))
@@ -79,30 +102,32 @@ func launch(t *testing.T, flags ...string) (*process, *x509.CertPool) {
 		}
 		return ask(t, nil, p.probes+"/readyz", nil).status == http.StatusOK
 	})
-	return p, trust
 }
 
-// start starts the program, which the test's end ends.
-func (p *process) start(t *testing.T, args []string) {
+// start starts the program, which the test's end ends. Its log goes on where that of an earlier life has ended.
+func (p *program) start(t *testing.T, path string, args []string) {
 	t.Helper()
-	p.log, p.ended = &logged{}, make(chan struct{})
-	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), shared.binary, args...)
-	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = p.log, p.log, []string{}
-	if err := p.cmd.Start(); err != nil {
+	if p.log == nil {
+		p.log = &logged{}
+	}
+	cmd, ended := exec.CommandContext(context.WithoutCancel(t.Context()), path, args...), make(chan struct{})
+	cmd.Stdout, cmd.Stderr, cmd.Env = p.log, p.log, []string{}
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		defer close(p.ended)
-		_ = p.cmd.Wait()
+		defer close(ended)
+		_ = cmd.Wait()
 	}()
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-p.ended
+		_ = cmd.Process.Kill()
+		<-ended
 	})
+	p.cmd, p.ended = cmd, ended
 }
 
 // signal tells the program something.
-func (p *process) signal(t *testing.T, what syscall.Signal) {
+func (p *program) signal(t *testing.T, what syscall.Signal) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(what); err != nil {
 		t.Fatal(err)
@@ -110,7 +135,7 @@ func (p *process) signal(t *testing.T, what syscall.Signal) {
 }
 
 // code waits for the end, and gives the exit code.
-func (p *process) code(t *testing.T) int {
+func (p *program) code(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-p.ended:

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package gatewayproc proves that the gateway's program does what its flags say: as it is shipped, with the rights that
-// config/gateway gives it, against a real API server.
+// config/gateway gives it, against a real API server; and that the agents' programs find it wherever it goes.
 package gatewayproc
 
 import (
@@ -27,6 +27,7 @@ var shared struct {
 	kube       kubernetes.Interface // may do everything
 	kubeconfig string               // may do what the gateway may
 	binary     string
+	agent      string // the agent's program
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -52,15 +53,14 @@ func run(m *testing.M) (code int) {
 	return code
 }
 
-// prepare builds the program, and gives it an identity with the rights that are shipped.
-func prepare(ctx context.Context, dir string) error {
-	shared.binary = filepath.Join(dir, "gateway")
-	build := exec.CommandContext(ctx, "go", "build", "-o", shared.binary, "./cmd/gateway")
-	build.Dir = repository
-	if output, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the gateway: %w\n%s", err, output)
+// prepare builds the programs, and gives the gateway an identity with the rights that are shipped.
+func prepare(ctx context.Context, dir string) (err error) {
+	if shared.binary, err = build(ctx, dir, "gateway"); err != nil {
+		return err
 	}
-	var err error
+	if shared.agent, err = build(ctx, dir, "agent"); err != nil {
+		return err
+	}
 	if shared.plane, err = controlplane.Start(ctx, controlplane.Options{}); err != nil {
 		return err
 	}
@@ -78,4 +78,15 @@ func prepare(ctx context.Context, dir string) error {
 	}
 	shared.kubeconfig, err = shared.plane.ServiceAccountKubeconfig(ctx, "open-spawn-system", "gateway")
 	return err
+}
+
+// build builds one of our programs into a directory.
+func build(ctx context.Context, dir, name string) (path string, err error) {
+	path = filepath.Join(dir, name)
+	command := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/"+name)
+	command.Dir = repository
+	if output, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the %s: %w\n%s", name, err, output)
+	}
+	return path, nil
 }

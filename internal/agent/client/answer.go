@@ -87,6 +87,9 @@ func (c *Client) refusal(response *http.Response, content []byte) error {
 		return unreached(fmt.Errorf("reading a refusal of %s: %w", response.Request.URL.Host, err))
 	}
 	problem.Status = response.StatusCode
+	if problem.Status == http.StatusUnauthorized {
+		problem.Code = protocol.CodeUnauthorized // that is all that it means, also in a later version that says why
+	}
 	problem.Title = problem.Title[:min(len(problem.Title), longestTitle)]
 	return &Refusal{problem, c.retryAfter(response.Header.Get("Retry-After"))}
 }

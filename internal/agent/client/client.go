@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ type Client struct {
 	endpoints  []*endpoint
 	answered   *endpoint // it answered last, and is not the best
 	answeredAt time.Time
+	proven     state.Route
 }
 
 // New is a Client that knows no gateway yet.
@@ -39,6 +41,13 @@ func New(clock clock.PassiveClock) *Client { return &Client{clock: clock} }
 func Check(routes ...state.Route) error {
 	_, err := newEndpoints(routes)
 	return err
+}
+
+// Proven is the Route by which a gateway last did what was asked; it has no URL when none has yet.
+func (c *Client) Proven() state.Route {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.proven
 }
 
 // Use makes the Routes those that are asked from now on, the best first. All must be good, or none is used.
@@ -73,13 +82,21 @@ func (c *Client) ladder() []*endpoint {
 	return order
 }
 
-func (c *Client) remember(e *endpoint) {
+// remember notes who answered, after others had failed to, and whether it did what was asked. What was under way when
+// the Routes changed says nothing of those that there are now.
+func (c *Client) remember(e *endpoint, othersFailed, granted bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !slices.Contains(c.endpoints, e) {
+		return
+	}
+	if granted {
+		c.proven = e.route
+	}
 	switch {
-	case len(c.endpoints) > 0 && e == c.endpoints[0]:
+	case e == c.endpoints[0]:
 		c.answered = nil
-	case e != c.answered:
+	case othersFailed:
 		c.answered, c.answeredAt = e, c.clock.Now()
 	}
 }
@@ -96,7 +113,7 @@ func (c *Client) do(ctx context.Context, request call, into any) (status int, er
 	for _, e := range c.ladder() {
 		status, err := c.ask(ctx, e, request, body, into)
 		if !errors.Is(err, ErrUnreached) {
-			c.remember(e)
+			c.remember(e, len(failures) > 0, err == nil)
 			return status, err
 		}
 		failures = append(failures, err)

@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -181,6 +182,18 @@ func TestARefusalIsAnAnswer(t *testing.T) {
 	}
 }
 
+// A later version may have codes that we do not know. What 401 means is the same.
+func TestACodeThatWeDoNotKnowIsARefusal(t *testing.T) {
+	for status, want := range map[int]protocol.Code{
+		http.StatusUnauthorized: protocol.CodeUnauthorized, http.StatusForbidden: "later",
+	} {
+		_, err := beat(t, using(t, gateway(t, answer(status, &protocol.Problem{Title: "no", Code: "later"}))))
+		if errors.Is(err, client.ErrUnreached) || client.CodeOf(err) != want {
+			t.Errorf("%d is %v", status, err)
+		}
+	}
+}
+
 func TestWhatIsNotSaidByAGatewayIsNoAnswer(t *testing.T) {
 	last := gateway(t, orders(9))
 	for name, handler := range map[string]http.HandlerFunc{
@@ -248,14 +261,66 @@ func TestTheBestIsAskedAgainAfterAWhile(t *testing.T) {
 	for step, want := range []struct {
 		version int64
 		asked   int
-	}{{2, 1}, {2, 1}, {1, 2}, {1, 3}} {
-		if step == 2 {
-			up = true
-			clock.SetTime(now.Add(5 * time.Minute))
+	}{{2, 1}, {2, 1}, {2, 2}, {2, 2}, {1, 3}, {1, 4}} {
+		if step == 2 || step == 4 {
+			up = step == 4
+			clock.SetTime(clock.Now().Add(5 * time.Minute))
 		}
 		if told, err := beat(t, c); err != nil || told.ConfigVersion != want.version || asked != want.asked {
 			t.Errorf("step %d: asked %d times, version %d (%v), want %+v", step, asked, told.ConfigVersion, err, want)
 		}
+	}
+}
+
+func TestWhatWorkedIsKnown(t *testing.T) {
+	nowhere := state.Route{URLs: []string{"https://127.0.0.1:1"}}
+	best, second := gateway(t, answer(http.StatusUnauthorized, &protocol.Problem{})), gateway(t, orders(2))
+	c := using(t, nowhere, best)
+	if _, err := beat(t, c); err == nil || len(c.Proven().URLs) > 0 {
+		t.Errorf("a refusal proves %v (%v)", c.Proven(), err)
+	}
+	if err := c.Use(nowhere, second, best); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := beat(t, c); err != nil || !reflect.DeepEqual(c.Proven(), second) {
+		t.Errorf("%v is proven (%v)", c.Proven(), err)
+	}
+	if err := c.Use(nowhere); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := beat(t, c); err == nil || !reflect.DeepEqual(c.Proven(), second) {
+		t.Errorf("%v is proven when nobody answers any more (%v)", c.Proven(), err)
+	}
+}
+
+// A request may be held for longer than its Route is good.
+func TestWhatAnswersLateIsNotPreferred(t *testing.T) {
+	held, release := make(chan struct{}), make(chan struct{})
+	asked := 0
+	before := gateway(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		close(held)
+		<-release
+		orders(1)(w, r)
+	}))
+	nowhere, next := state.Route{URLs: []string{"https://127.0.0.1:1"}}, gateway(t, orders(2))
+	c := using(t, nowhere, before)
+	ended := make(chan error)
+	go func() {
+		_, err := c.Beat(t.Context(), token.NewCredential(machine), protocol.Heartbeat{})
+		ended <- err
+	}()
+	<-held
+	if err := c.Use(next, nowhere); err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	told, err := beat(t, c)
+	if err != nil || told.ConfigVersion != 2 || asked != 1 || !reflect.DeepEqual(c.Proven(), next) {
+		t.Errorf("version %d (%v), the gateway that was is asked %d times", told.ConfigVersion, err, asked)
 	}
 }
 

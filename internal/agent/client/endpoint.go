@@ -26,10 +26,11 @@ const (
 	sessions = 8
 )
 
-// endpoint is one gateway.
+// endpoint is one gateway, of a Route.
 type endpoint struct {
-	base *url.URL
-	http *http.Client
+	route state.Route
+	base  *url.URL
+	http  *http.Client
 }
 
 // newEndpoints are those of all Routes. A gateway that is in two Routes is asked twice: what proves it differs.
@@ -48,7 +49,7 @@ func newEndpoints(routes []state.Route) ([]*endpoint, error) {
 			if err != nil {
 				return nil, err
 			}
-			endpoints = append(endpoints, &endpoint{base, client})
+			endpoints = append(endpoints, &endpoint{route, base, client})
 		}
 	}
 	return endpoints, nil

@@ -15,7 +15,8 @@ type Route struct {
 	CA string `json:"ca,omitempty"`
 }
 
-// Routes are the Route that the gateways told last, and the one before, which is tried when that one leads nowhere.
+// Routes are the Route that the gateways told last, and the one that worked before, which is tried when that one leads
+// nowhere.
 type Routes struct {
 	Newest Route  `json:"newest"`
 	Before *Route `json:"before,omitempty"`
