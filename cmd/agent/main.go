@@ -19,7 +19,6 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/cedros-io/open-spawn/internal/agent"
-	"github.com/cedros-io/open-spawn/internal/agent/render"
 )
 
 // usageError is the exit code of a program that was called wrongly.
@@ -38,7 +37,7 @@ func main() {
 	defer stop()
 	err = agent.Run(ctx, config, agent.Deps{
 		Clock: clock.RealClock{}, Random: rand.Float64, Log: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
-		Renderer: render.Plain{}, Output: os.Stdout,
+		Output: os.Stdout,
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "agent:", err)

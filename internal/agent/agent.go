@@ -28,8 +28,6 @@ type Deps struct {
 	Random func() float64
 	// Log is for people. No secret gets into it.
 	Log *slog.Logger
-	// Renderer makes the runtime's files.
-	Renderer render.Renderer
 	// Output is where what the runtime prints goes.
 	Output io.Writer
 }
@@ -39,6 +37,7 @@ type agent struct {
 	Deps
 
 	config   Config
+	runtime  render.Runtime
 	client   *client.Client
 	dir      *state.Dir
 	keys     *keyring
@@ -62,12 +61,17 @@ func Run(ctx context.Context, config Config, deps Deps) error {
 	}
 	defer func() { _ = dir.Close() }()
 	r := config.Runtime
+	token, err := dir.RuntimeToken()
+	if err != nil {
+		return err
+	}
+	runtime, environment := r.kind(token)
 	child := supervisor.New(supervisor.Spec{
-		Command: r.Command, Args: r.Args, Env: r.environment(), EnvFile: envFile(r), Dir: r.Directory,
-		HealthURL: r.HealthURL, HealthyAfter: seconds(r.HealthyAfterSeconds), Rest: seconds(r.RestartSeconds),
-		Grace: seconds(r.StopSeconds), Owner: dir.Path(), Output: deps.Output,
+		Program: runtime.Program, Env: environment, EnvFile: envFile(r), Dir: r.Directory,
+		Health: runtime.Health(), HealthyAfter: seconds(r.HealthyAfterSeconds), Rest: seconds(r.RestartSeconds),
+		Grace: seconds(r.StopSeconds), AsksByExit: r.OpenClaw != nil, Owner: dir.Path(), Output: deps.Output,
 	}, deps.Clock, deps.Log)
-	a, err := newAgent(config, deps, dir, child)
+	a, err := newAgent(config, deps, dir, runtime, child)
 	if err != nil {
 		return err
 	}
@@ -80,10 +84,12 @@ func Run(ctx context.Context, config Config, deps Deps) error {
 }
 
 // newAgent knows who it is, and has called nobody.
-func newAgent(config Config, deps Deps, dir *state.Dir, sup supervisor.Supervisor) (*agent, error) {
+func newAgent(
+	config Config, deps Deps, dir *state.Dir, runtime render.Runtime, sup supervisor.Supervisor,
+) (*agent, error) {
 	deps.Log = deps.Log.With("machine", config.Machine)
 	a := &agent{
-		Deps: deps, config: config, dir: dir, sup: sup, client: client.New(deps.Clock),
+		Deps: deps, config: config, runtime: runtime, dir: dir, sup: sup, client: client.New(deps.Clock),
 		news: make(chan struct{}, 1), newer: make(chan struct{}, 1), contact: make(chan struct{}, 1),
 	}
 	var err error

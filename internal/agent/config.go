@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -47,10 +46,14 @@ type Config struct {
 // Runtime is the program that the agent runs. Its files, of which some are secret, are written into Directory, which is
 // also where it works; on a machine that is in memory.
 type Runtime struct {
+	// OpenClaw is set when that is the program. Command, Args, Environment and HealthURL are those of any other.
+	OpenClaw    *OpenClaw         `yaml:"openclaw"`
 	Command     string            `yaml:"command"`
 	Args        []string          `yaml:"args"`
 	Environment map[string]string `yaml:"environment"`
 	Directory   string            `yaml:"directory"`
+	// Workspace is where its agent works; without one there is none.
+	Workspace string `yaml:"workspace"`
 	// HealthURL says 200 when it works; without one it works when it has run for HealthyAfterSeconds (10).
 	HealthURL           string `yaml:"healthURL"`
 	HealthyAfterSeconds int32  `yaml:"healthyAfterSeconds"`
@@ -60,8 +63,8 @@ type Runtime struct {
 	RestartSeconds int32 `yaml:"restartSeconds"`
 	// StopSeconds (20) is how long it has to end before it is started with another config.
 	StopSeconds int32 `yaml:"stopSeconds"`
-	// Reload is how it takes up another config: Restart, or Signal for SIGHUP. What it reads at a start only, such as a
-	// secret in its environment, restarts it always.
+	// Reload is how it takes up another config: Restart, Signal for SIGHUP, or Watch when it looks by itself. What it
+	// reads at a start only, such as a secret in its environment, restarts it always. OpenClaw looks by itself.
 	Reload supervisor.Renewal `yaml:"reload"`
 }
 
@@ -92,10 +95,12 @@ func (c *Config) validate() error {
 	require(c.Machine != "", "machine is missing")
 	require(c.InstanceID > 0 || c.InstanceID == 0 && c.InstanceIDURL != "", "instanceID or instanceIDURL is missing")
 	require(filepath.IsAbs(c.StateDirectory), "stateDirectory is no absolute path")
-	require(r.Command != "", "runtime.command is missing")
+	require((r.Command != "") != (r.OpenClaw != nil), "runtime.command or runtime.openclaw is missing, or both are there")
+	require(r.OpenClaw == nil || r.OpenClaw.isComplete() && r.Workspace != "", "runtime.openclaw lacks a path or its port")
 	require(filepath.IsAbs(r.Directory), "runtime.directory is no absolute path")
 	require(min(r.HealthyAfterSeconds, r.StartSeconds, r.RestartSeconds, r.StopSeconds) > 0, "seconds are more than 0")
-	require(r.Reload == supervisor.Restart || r.Reload == supervisor.Signal, "runtime.reload is Restart or Signal")
+	require(slices.Contains([]supervisor.Renewal{supervisor.Restart, supervisor.Signal, supervisor.Watch}, r.Reload),
+		"runtime.reload is Restart, Signal or Watch")
 	if c.RegistrationToken != "" {
 		t, err := token.Parse(token.Registration, c.RegistrationToken)
 		require(err == nil && t.Machine() == c.Machine, "registrationToken is none of this machine")
@@ -107,13 +112,5 @@ func (c *Config) validate() error {
 }
 
 func (c *Config) route() state.Route { return state.Route{URLs: c.Gateways, CA: c.GatewayCA} }
-
-func (r *Runtime) environment() []string {
-	var env []string
-	for _, name := range slices.Sorted(maps.Keys(r.Environment)) {
-		env = append(env, name+"="+r.Environment[name])
-	}
-	return env
-}
 
 func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }

@@ -23,7 +23,7 @@ runtime: {command: /bin/true, directory: /run/openclaw, environment: {B: "2", A:
 		t.Fatal(err)
 	}
 	if c.InstanceIDURL != "http://169.254.169.254/metadata/v1/id" || c.StateDirectory != "/var/lib/spawn-agent" ||
-		c.Runtime.RestartSeconds != 60 || strings.Join(c.Runtime.environment(), " ") != "A=1 B=2" {
+		c.Runtime.RestartSeconds != 60 || strings.Join(list(c.Runtime.Environment), " ") != "A=1 B=2" {
 		t.Errorf("read %+v", c)
 	}
 	for change, says := range map[string][2]string{

@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/cedros-io/open-spawn/internal/agent/render"
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
@@ -29,7 +31,7 @@ func envFile(r Runtime) string { return filepath.Join(r.Directory, render.EnvFil
 // place has the runtime run with a config: its files are made, validated while the old ones are still there, and put in
 // place. It returns the number under which the supervisor says how that goes.
 func (p *applier) place(ctx context.Context, c *protocol.Config) (int64, error) {
-	staged, err := p.stage(ctx, c)
+	staged, workspace, err := p.stage(ctx, c)
 	if err != nil {
 		return 0, err
 	}
@@ -41,13 +43,17 @@ func (p *applier) place(ctx context.Context, c *protocol.Config) (int64, error) 
 	}
 	starting := p.placed == 0
 	p.placed = c.Version // as a whole or in part
-	restart, err := staged.Swap()
+	err = p.keep(workspace)
+	restart := false
+	if err == nil {
+		restart, err = staged.Swap()
+	}
 	if err != nil {
 		p.placed = 0
 		return 0, &passingError{err}
 	}
 	p.on.obey(c.Content)
-	how := p.config.Runtime.Reload
+	how := p.config.Runtime.reload()
 	if restart || starting {
 		how = supervisor.Restart
 	}
@@ -56,25 +62,52 @@ func (p *applier) place(ctx context.Context, c *protocol.Config) (int64, error) 
 	return number, nil
 }
 
-// stage makes the files and validates them.
-func (p *applier) stage(ctx context.Context, c *protocol.Config) (*render.Staged, error) {
+// stage makes the files and validates them. Those of the workspace are only made.
+func (p *applier) stage(ctx context.Context, c *protocol.Config) (*render.Staged, map[string][]byte, error) {
 	secrets, err := p.open(c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	files, err := p.Renderer.Render(c.Content, secrets)
+	files, err := p.runtime.Render(c.Content, secrets)
 	if err != nil {
-		return nil, fmt.Errorf("rendering: %w", err)
+		return nil, nil, fmt.Errorf("rendering: %w", err)
 	}
-	staged, err := render.Stage(p.config.Runtime.Directory, files)
+	staged, err := render.Stage(p.config.Runtime.Directory, files.Runtime)
 	if err != nil {
-		return nil, &passingError{err}
+		return nil, nil, &passingError{err}
 	}
-	if err := p.Renderer.Validate(ctx, staged.Directory()); err != nil {
+	if err := p.runtime.Validate(ctx, staged.Directory()); err != nil {
 		staged.Drop()
-		return nil, fmt.Errorf("validating: %w", err)
+		return nil, nil, fmt.Errorf("validating: %w", err)
 	}
-	return staged, nil
+	return staged, files.Workspace, nil
+}
+
+// keep puts the files of the workspace in place. What they are is on the disk before the first is written, so that one
+// that is not to be any more is removed whenever we are killed.
+func (p *applier) keep(workspace map[string][]byte) error {
+	if p.config.Runtime.Workspace == "" {
+		return nil
+	}
+	before, err := p.dir.Workspace()
+	if err != nil {
+		return err
+	}
+	names := slices.Sorted(maps.Keys(workspace))
+	if err := p.dir.SaveWorkspace(union(before, names)); err != nil {
+		return err
+	}
+	if err := render.Keep(p.config.Runtime.Workspace, workspace, before); err != nil {
+		return err
+	}
+	return p.dir.SaveWorkspace(names)
+}
+
+// union are the names in either list, in order.
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // open opens the secrets. There are none until a machine has registered, and a config may name none.

@@ -20,7 +20,6 @@ import (
 
 	"github.com/cedros-io/open-spawn/internal/agent"
 	"github.com/cedros-io/open-spawn/internal/agent/agenttest"
-	"github.com/cedros-io/open-spawn/internal/agent/render"
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
 	"github.com/cedros-io/open-spawn/internal/token"
 )
@@ -99,7 +98,7 @@ func (w *world) start() {
 		defer close(ended)
 		w.err = agent.Run(ctx, w.config, agent.Deps{
 			Clock: w.clock, Random: func() float64 { return 0.5 }, Log: slog.New(slog.NewJSONHandler(w.log, nil)),
-			Renderer: render.Plain{}, Output: w.log,
+			Output: w.log,
 		})
 	}()
 	w.end = func() {

@@ -1,21 +1,35 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package render makes the runtime's files from a config, and puts them where the runtime reads them.
+// Package render makes a runtime's files from a config, and puts them where the runtime reads them.
 package render
 
 import (
 	"context"
 	"encoding/json"
+
+	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
 )
 
-// Renderer knows the files of one runtime.
-type Renderer interface {
-	// Render makes the files from the content of a config and the secrets that it names. They are put in place in this
-	// order: what tells the runtime to look comes last.
-	Render(content json.RawMessage, secrets map[string]string) ([]File, error)
+// Runtime knows one kind of program that bots run.
+type Runtime interface {
+	// Render makes the files from the content of a config and the secrets that it names.
+	Render(content json.RawMessage, secrets map[string]string) (Files, error)
 	// Validate says what the runtime will not take of the files in a directory that it does not use yet.
 	Validate(ctx context.Context, directory string) error
+	// Program is what is to be started with the files that are in place.
+	Program() (supervisor.Program, error)
+	// Health tells whether it works; nil when it works as long as it runs.
+	Health() supervisor.Health
+}
+
+// Files are all that a runtime reads.
+type Files struct {
+	// Runtime are those in the runtime's directory. They are put in place in this order: what tells the runtime to look
+	// comes last.
+	Runtime []File
+	// Workspace are those that we keep in its workspace, by their path there. It may have others of its own.
+	Workspace map[string][]byte
 }
 
 // File is one of the runtime's files.

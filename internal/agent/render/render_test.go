@@ -19,7 +19,7 @@ func place(t *testing.T, directory, content string, secrets map[string]string) (
 	if err != nil {
 		t.Fatal(err)
 	}
-	staged, err := render.Stage(directory, files)
+	staged, err := render.Stage(directory, files.Runtime)
 	if err != nil {
 		t.Fatal(err)
 	}

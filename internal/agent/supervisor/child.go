@@ -7,7 +7,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
@@ -17,24 +16,35 @@ import (
 // longestRest bounds the time between two attempts to start a program that ends by itself.
 const longestRest = 15 * time.Minute
 
-// Spec is what a Child runs.
-type Spec struct {
-	// Command is the path of the program, and Args what it is told.
+// Program is the path of a program, and what it is told.
+type Program struct {
 	Command string
 	Args    []string
+}
+
+// Health tells whether a program works. It is asked again and again, and must return when ctx is done. isNew tells that
+// the program has not shown since the last Renewal that it works.
+type Health func(ctx context.Context, isNew bool) error
+
+// Spec is what a Child runs.
+type Spec struct {
+	// Program says what is to be started. It is asked before each start: another config may want another program.
+	Program func() (Program, error)
 	// Env is its whole environment, each NAME=value: nothing of ours gets in. EnvFile, which need not exist, adds to it
 	// what Env does not say; see FormatEnv.
 	Env     []string
 	EnvFile string
 	// Dir is where it works.
 	Dir string
-	// HealthURL says 200 when it works; without one it works when it has run for HealthyAfter.
-	HealthURL    string
+	// Health tells whether it works; when it is nil, it works when it has run for HealthyAfter.
+	Health       Health
 	HealthyAfter time.Duration
 	// Rest is the time between two starts when it ends by itself, doubling each time, up to 15 min.
 	Rest time.Duration
 	// Grace is how long it has to end by itself before it is started with other files.
 	Grace time.Duration
+	// AsksByExit tells that it asks to be started again by ending with exit code 0.
+	AsksByExit bool
 	// Owner is a name that no other supervisor on this machine has. It marks what we start, so that the next agent finds
 	// what this one leaves if it is killed.
 	Owner string
@@ -47,7 +57,6 @@ type Child struct {
 	spec  Spec
 	clock clock.Clock
 	log   *slog.Logger
-	http  *http.Client
 	wake  chan struct{}
 
 	mu      sync.Mutex
@@ -55,18 +64,19 @@ type Child struct {
 	status  Status
 	changed chan struct{}
 
-	// Only Run uses these: when it may start again, how often in a row it ended by itself, and which renewal it was
-	// started with or told of.
-	notBefore time.Time
-	failures  int
-	takenUp   int64
+	// Only Run uses these: when it may start again, how often in a row it ended by itself, which renewal it was started
+	// with, and which it was started with or told of.
+	notBefore            time.Time
+	failures             int
+	startedWith, takenUp int64
 }
 
 // order is what is wanted.
 type order struct {
 	run bool
-	// renewal is the number of the last change, and restart of the last that needs a new process.
-	renewal, restart int64
+	// renewal is the number of the last change, restart of the last that needs a new process, and signal of the last that
+	// it is to be told of.
+	renewal, restart, signal int64
 }
 
 var _ Supervisor = (*Child)(nil)
@@ -75,7 +85,6 @@ var _ Supervisor = (*Child)(nil)
 func New(spec Spec, clock clock.Clock, log *slog.Logger) *Child {
 	return &Child{
 		spec: spec, clock: clock, log: log, wake: make(chan struct{}, 1), changed: make(chan struct{}),
-		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: probeTimeout},
 	}
 }
 
@@ -95,8 +104,12 @@ func (c *Child) Renew(how Renewal) int64 {
 	c.mu.Lock()
 	c.order.renewal++
 	number := c.order.renewal
-	if how == Restart {
+	switch how {
+	case Restart:
 		c.order.restart = number
+	case Signal:
+		c.order.signal = number
+	case Watch:
 	}
 	c.mu.Unlock()
 	c.rouse()

@@ -43,7 +43,7 @@ func given(t *testing.T, script string, change ...func(*supervisor.Spec)) *world
 	dir := t.TempDir()
 	w := &world{t: t, clock: clocktesting.NewFakeClock(time.Unix(1e9, 0)), log: filepath.Join(dir, "log")}
 	w.spec = supervisor.Spec{
-		Command: "/bin/sh", Args: []string{"-c", script}, Env: []string{"log=" + w.log}, Dir: dir,
+		Program: program("/bin/sh", "-c", script), Env: []string{"log=" + w.log}, Dir: dir,
 		HealthyAfter: 10 * time.Second, Rest: time.Minute, Grace: 20 * time.Second, Owner: dir, Output: io.Discard,
 	}
 	for _, c := range change {
@@ -51,6 +51,10 @@ func given(t *testing.T, script string, change ...func(*supervisor.Spec)) *world
 	}
 	w.start()
 	return w
+}
+
+func program(command string, args ...string) func() (supervisor.Program, error) {
+	return func() (supervisor.Program, error) { return supervisor.Program{Command: command, Args: args}, nil }
 }
 
 func (w *world) start() {
@@ -286,7 +290,7 @@ func TestItIsAskedHowItIs(t *testing.T) {
 		}
 	}))
 	t.Cleanup(page.Close)
-	w := given(t, obedient, func(s *supervisor.Spec) { s.HealthURL = page.URL })
+	w := given(t, obedient, func(s *supervisor.Spec) { s.Health = supervisor.SaysOK(page.URL) })
 	w.Want(true)
 	is := func(message string) func() bool {
 		return func() bool { s, _ := w.Status(); return s.Message == message && s.Healthy == (message == "") }
@@ -329,7 +333,7 @@ func TestItHasItsOwnEnvironmentAndNothingSecretIsTold(t *testing.T) {
 }
 
 func TestWhatCannotBeStartedIsTriedAgain(t *testing.T) {
-	w := given(t, "", func(s *supervisor.Spec) { s.Command = filepath.Join(s.Dir, "missing") })
+	w := given(t, "", func(s *supervisor.Spec) { s.Program = program(filepath.Join(s.Dir, "missing")) })
 	w.Want(true)
 	s := w.until("it fails", func(s supervisor.Status) bool { return s.Ended == 1 })
 	if !strings.HasPrefix(s.Message, "it cannot be started: ") {

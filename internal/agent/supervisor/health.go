@@ -26,7 +26,7 @@ func (c *Child) watchHealth(ctx context.Context, renewal int64) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if c.spec.HealthURL == "" {
+		if c.spec.Health == nil {
 			if c.wait(ctx, c.spec.HealthyAfter) {
 				c.judge(ctx, renewal, nil)
 			}
@@ -38,12 +38,12 @@ func (c *Child) watchHealth(ctx context.Context, renewal int64) (stop func()) {
 }
 
 func (c *Child) probeAgainAndAgain(ctx context.Context, renewal int64) {
-	pause, failed := probeStarting, 0
+	pause, failed, isNew := probeStarting, 0, true
 	for c.wait(ctx, pause) {
-		err := c.probe(ctx)
+		err := c.spec.Health(ctx, isNew)
 		switch {
 		case err == nil:
-			pause, failed = probeWorking, 0
+			pause, failed, isNew = probeWorking, 0, false
 		case pause == probeWorking && failed < tolerated:
 			failed++
 			continue
@@ -66,20 +66,24 @@ func (c *Child) judge(ctx context.Context, renewal int64, err error) {
 	})
 }
 
-func (c *Child) probe(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.spec.HealthURL, nil)
-	if err != nil {
-		return fmt.Errorf("asking how it is: %w", err)
+// SaysOK is the Health of a program that answers 200 at a URL when it works.
+func SaysOK(url string) Health {
+	asks := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: probeTimeout}
+	return func(ctx context.Context, _ bool) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return fmt.Errorf("asking how it is: %w", err)
+		}
+		response, err := asks.Do(request)
+		if err != nil {
+			return fmt.Errorf("asking how it is: %w", err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("it says %s when asked how it is", response.Status)
+		}
+		return nil
 	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		return fmt.Errorf("asking how it is: %w", err)
-	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("it says %s when asked how it is", response.Status)
-	}
-	return nil
 }
 
 // wait is false when ctx is done before the time has passed.

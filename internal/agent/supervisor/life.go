@@ -13,6 +13,7 @@ import (
 // live is one process, from its start to its end.
 func (c *Child) live(ctx context.Context) {
 	c.takenUp = c.ordered().renewal
+	c.startedWith = c.takenUp
 	began := c.clock.Now()
 	p, err := start(ctx, c.spec, c.clock)
 	if err != nil {
@@ -52,8 +53,10 @@ func (c *Child) obey(p *process) (over bool) {
 		c.halt(p, c.spec.Grace)
 		return true
 	case o.renewal > c.takenUp:
+		if o.signal > c.takenUp {
+			p.signal(syscall.SIGHUP)
+		}
 		c.takenUp = o.renewal
-		p.signal(syscall.SIGHUP)
 		c.update(func(s *Status) { s.Renewal, s.Healthy, s.Ended, s.Message = o.renewal, false, 0, "it was just told" })
 	}
 	return false
@@ -106,6 +109,12 @@ func (c *Child) halt(p *process, grace time.Duration) {
 	c.update(func(s *Status) { s.Running, s.Healthy, s.Message = false, false, "it is stopped" })
 }
 
+// asksToStart tells whether a process has ended so as to be started again: because of a change, or after a good while.
+// One that does so at once, and again, is like one that fails.
+func (c *Child) asksToStart(code int, lived time.Duration) bool {
+	return c.spec.AsksByExit && code == 0 && (c.takenUp > c.startedWith || lived >= c.spec.Rest)
+}
+
 // noteEnd says that the program has ended by itself, and when it may be started again.
 func (c *Child) noteEnd(began time.Time, code int, message string) {
 	now := c.clock.Now()
@@ -113,13 +122,20 @@ func (c *Child) noteEnd(began time.Time, code int, message string) {
 		c.failures = 0
 	}
 	rest := min(c.spec.Rest<<min(c.failures, 10), longestRest)
-	c.failures++
+	asks := c.asksToStart(code, now.Sub(began))
+	if asks {
+		rest = 0
+	} else {
+		c.failures++
+	}
 	c.notBefore = now.Add(rest)
 	refused := code == ConfigExit
 	c.log.Warn("the runtime has ended by itself", "exitCode", code, "startsAgainIn", rest, "refusesItsConfig", refused)
 	c.update(func(s *Status) {
 		s.takeUp(c.takenUp)
 		s.Running, s.Healthy, s.Refused, s.Message = false, false, refused, message
-		s.Ended++
+		if !asks {
+			s.Ended++
+		}
 	})
 }

@@ -40,11 +40,15 @@ type process struct {
 // start starts the program in a session of its own. It does not end with ctx, but with us: the kernel kills it when the
 // thread that has started it is gone, which is why that thread waits for it.
 func start(ctx context.Context, spec Spec, clock clock.Clock) (*process, error) {
+	program, err := spec.Program()
+	if err != nil {
+		return nil, err
+	}
 	env, secrets, err := environment(spec)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), spec.Command, spec.Args...) //nolint:gosec // as configured
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), program.Command, program.Args...) //nolint:gosec // as configured
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.SysProcAttr = spec.Dir, env, spec.Output, attributes()
 	read, write, err := os.Pipe()
 	if err != nil {

@@ -36,6 +36,8 @@ const (
 	Restart Renewal = "Restart"
 	// Signal sends SIGHUP.
 	Signal Renewal = "Signal"
+	// Watch does nothing: it looks at its files by itself.
+	Watch Renewal = "Watch"
 )
 
 // Status is how the program is.
