@@ -46,7 +46,7 @@ type Config struct {
 // Runtime is the program that the agent runs. Its files, of which some are secret, are written into Directory, which is
 // also where it works; on a machine that is in memory.
 type Runtime struct {
-	// OpenClaw is set when that is the program. Command, Args, Environment and HealthURL are those of any other.
+	// OpenClaw is set when that is the program. Command, Args and HealthURL are those of any other.
 	OpenClaw    *OpenClaw         `yaml:"openclaw"`
 	Command     string            `yaml:"command"`
 	Args        []string          `yaml:"args"`

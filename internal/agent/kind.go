@@ -42,7 +42,9 @@ func (r *Runtime) kind(token string) (render.Runtime, []string) {
 		Node: r.OpenClaw.Node, Versions: r.OpenClaw.Versions, State: r.OpenClaw.State, Home: r.OpenClaw.Home,
 		Directory: r.Directory, Workspace: r.Workspace, Port: r.OpenClaw.Port, Token: token,
 	})
-	return runtime, list(runtime.Environment())
+	environment := runtime.Environment()
+	maps.Copy(environment, r.Environment)
+	return runtime, list(environment)
 }
 
 // reload is how it takes up another config.

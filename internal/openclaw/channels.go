@@ -31,6 +31,8 @@ var kinds = map[string]kind{
 		return map[string]any{
 			"mode":     "socket", // it calls out, and nobody calls in
 			"botToken": reference(variableOf(c.Token)), "appToken": reference(variableOf(c.AppToken)),
+			// The schema wants these too, which are for what is not used.
+			"postAs": "bot", "webhookPath": "/slack/events", "userTokenReadOnly": true,
 		}
 	}},
 }

@@ -47,9 +47,12 @@ func workspace(c *protocol.BotConfig) (map[string][]byte, error) {
 		}
 		files[name] = content
 	}
+	soul := "soul-" + strings.ToLower(c.Persona) + ".md"
+	if templates.Lookup(soul) == nil {
+		return nil, fmt.Errorf("spec.persona: %q is unknown", c.Persona)
+	}
 	for name, from := range map[string]string{
-		RulesFile: "rules.md", SoulFile: "soul-" + strings.ToLower(c.Persona) + ".md", IdentityFile: "identity.md",
-		SkillFile: "skill.md",
+		RulesFile: "rules.md", SoulFile: soul, IdentityFile: "identity.md", SkillFile: "skill.md",
 	} {
 		if _, taken := files[name]; taken {
 			return nil, fmt.Errorf("spec.openclaw.workspaceConfigMapRef: %s is written by open-spawn; call yours otherwise", name)
