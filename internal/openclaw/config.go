@@ -58,7 +58,7 @@ func gateway(at Place) map[string]any {
 }
 
 // TokenVariable is the variable with the token of OpenClaw's own gateway.
-const TokenVariable = "OPENCLAW_GATEWAY_TOKEN" //nolint:gosec // a name, and no secret
+const TokenVariable = "OPENCLAW_GATEWAY_TOKEN"
 
 func agents(c *protocol.BotConfig, at Place) map[string]any {
 	return map[string]any{

@@ -18,8 +18,8 @@ const Custom = "custom"
 // endpoint is where a provider is, and what it speaks.
 type endpoint struct{ baseURL, api string }
 
-// providers are those that OpenClaw brings along, so that nothing is to be installed for them. Their endpoints are as in
-// the openclaw.plugin.json of each.
+// providers are those that OpenClaw brings along, so that nothing is to be installed for them. Their endpoints are as
+// in the openclaw.plugin.json of each.
 var providers = map[string]endpoint{
 	"anthropic":   {"https://api.anthropic.com", "anthropic-messages"},
 	"google":      {"https://generativelanguage.googleapis.com/v1beta", "google-generative-ai"},
@@ -43,7 +43,8 @@ func endpointOf(llm protocol.LLM) (endpoint, error) {
 	known, is := providers[llm.Provider]
 	switch {
 	case !is:
-		return endpoint{}, fmt.Errorf("spec.llm.provider: %q is unknown; choose one of %s, or %s with a baseURL", llm.Provider,
+		return endpoint{}, fmt.Errorf("spec.llm.provider: %q is unknown; choose one of %s, or %s with a baseURL",
+			llm.Provider,
 			strings.Join(slices.Sorted(maps.Keys(providers)), ", "), Custom)
 	case llm.BaseURL != "":
 		return endpoint{}, fmt.Errorf("spec.llm.baseURL goes with provider %s only", Custom)

@@ -7,81 +7,78 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 
 	"github.com/cedros-io/open-spawn/internal/protocol"
 )
 
-// open is what a user may set in a section of openclaw.json: names, with what is open below each, or nil for all of it.
-// Whatever else is there is ours, so that nobody who may edit a Bot gives it tools, models or readers past us.
-type open map[string]open
+// open are the paths in openclaw.json that spec.openclaw.config may speak of, with all that is below them. Whatever
+// else is there is ours, so that nobody who may edit a Bot gives it tools, models or readers past us.
+var open = slices.Concat(
+	below("agents.defaults", `blockStreamingBreak blockStreamingChunk blockStreamingCoalesce blockStreamingDefault
+		bootstrapMaxChars bootstrapTotalMaxChars contextInjection contextLimits contextPruning fastModeDefault humanDelay
+		imageMaxDimensionPx imageQuality maxConcurrent mediaMaxMb params reasoningDefault silentReply startupContext
+		thinkingDefault timeoutSeconds toolProgressDetail typingIntervalSeconds typingMode userTimezone verboseDefault`),
+	below("agents.defaults.compaction", `keepRecentTokens maxHistoryShare mode reserveTokens reserveTokensFloor`),
+	below("commands", `native nativeSkills text`),
+	below("logging", `audit consoleLevel level redactPatterns`),
+	below("memory", `citations search.cache search.enabled search.query search.sources`),
+	below("messages", `ackReaction ackReactionScope groupChat inbound queue responsePrefix responseUsage statusReactions
+		visibleReplies`),
+	below("session", `maintenance reset resetByChannel resetByType resetTriggers`),
+	below("skills", `entries limits`),
+	below("tools", `links loopDetection updatePlan web.fetch`),
+)
 
-// sections are the parts of openclaw.json that spec.openclaw.config may speak of.
-var sections = open{
-	"agents": {"defaults": {
-		"blockStreamingBreak": nil, "blockStreamingChunk": nil, "blockStreamingCoalesce": nil, "blockStreamingDefault": nil,
-		"bootstrapMaxChars": nil, "bootstrapTotalMaxChars": nil, "compaction": {
-			"mode": nil, "reserveTokens": nil, "keepRecentTokens": nil, "reserveTokensFloor": nil, "maxHistoryShare": nil,
-		},
-		"contextInjection": nil, "contextLimits": nil, "contextPruning": nil, "fastModeDefault": nil, "humanDelay": nil,
-		"imageMaxDimensionPx": nil, "imageQuality": nil, "maxConcurrent": nil, "mediaMaxMb": nil, "params": nil,
-		"reasoningDefault": nil, "silentReply": nil, "startupContext": nil, "thinkingDefault": nil, "timeoutSeconds": nil,
-		"toolProgressDetail": nil, "typingIntervalSeconds": nil, "typingMode": nil, "userTimezone": nil, "verboseDefault": nil,
-	}},
-	"commands": {"text": nil, "native": nil, "nativeSkills": nil},
-	"logging":  {"level": nil, "consoleLevel": nil, "redactPatterns": nil, "audit": nil},
-	"memory": {"citations": nil, "search": {
-		"enabled": nil, "cache": nil, "query": nil, "sources": nil,
-	}},
-	"messages": {
-		"ackReaction": nil, "ackReactionScope": nil, "groupChat": nil, "inbound": nil, "queue": nil, "responsePrefix": nil,
-		"responseUsage": nil, "statusReactions": nil, "visibleReplies": nil,
-	},
-	"session": {"reset": nil, "resetByChannel": nil, "resetByType": nil, "resetTriggers": nil, "maintenance": nil},
-	"skills":  {"limits": nil, "entries": nil},
-	"tools":   {"loopDetection": nil, "links": nil, "updatePlan": nil, "web": {"fetch": nil}},
+// openFor are those of one bot: what is known of the one provider that it has.
+func openFor(c *protocol.BotConfig) []string {
+	return slices.Concat(open, below("models.providers."+c.LLM.Provider, `maxTokens params timeoutSeconds`))
 }
 
-// modelsOf is what is open in section models: what is known of the one model that the bot has.
-func modelsOf(c *protocol.BotConfig) open {
-	return open{"providers": {c.LLM.Provider: {"params": nil, "timeoutSeconds": nil, "maxTokens": nil}}}
+// below are the paths of names that are below one.
+func below(path, names string) []string {
+	var all []string
+	for _, name := range strings.Fields(names) {
+		all = append(all, path+"."+name)
+	}
+	return all
 }
 
 // permitted is what of the user's sections is open, and the paths of what is not.
-func permitted(theirs map[string]json.RawMessage, models open) (kept map[string]any, ignored []string, err error) {
-	all := maps.Clone(sections)
-	all["models"] = models
-	value := make(map[string]any, len(theirs))
-	for name, text := range theirs {
+func permitted(c *protocol.BotConfig) (kept map[string]any, ignored []string, err error) {
+	theirs := make(map[string]any, len(c.OpenClaw.Config))
+	for name, text := range c.OpenClaw.Config {
 		decoder := json.NewDecoder(bytes.NewReader(text))
 		decoder.UseNumber() // numbers stay as they were written
 		var section any
 		if err := decoder.Decode(&section); err != nil {
 			return nil, nil, fmt.Errorf("spec.openclaw.config.%s is no JSON: %w", name, err)
 		}
-		value[name] = section
+		theirs[name] = section
 	}
-	kept = all.keep(value, "", &ignored)
+	kept, ignored = keep(theirs, "", openFor(c))
 	slices.Sort(ignored)
 	return kept, ignored, nil
 }
 
-// keep is what of an object is open, and notes the paths of the rest.
-func (o open) keep(object map[string]any, at string, ignored *[]string) map[string]any {
-	kept := map[string]any{}
+// keep is what of the object at a path is open, and the paths of the rest.
+func keep(object map[string]any, at string, paths []string) (kept map[string]any, ignored []string) {
+	kept = map[string]any{}
 	for name, value := range object {
 		path := at + name
-		below, is := o[name]
 		inner, isObject := value.(map[string]any)
+		leads := slices.ContainsFunc(paths, func(p string) bool { return strings.HasPrefix(p, path+".") })
 		switch {
-		case is && below == nil:
+		case slices.Contains(paths, path):
 			kept[name] = value
-		case is && isObject:
-			kept[name] = below.keep(inner, path+".", ignored)
+		case isObject && leads:
+			var rest []string
+			kept[name], rest = keep(inner, path+".", paths)
+			ignored = append(ignored, rest...)
 		default:
-			*ignored = append(*ignored, path)
+			ignored = append(ignored, path)
 		}
 	}
-	return kept
+	return kept, ignored
 }

@@ -42,7 +42,7 @@ func Render(c *protocol.BotConfig, secrets map[string]string, at Place) (*Render
 	if err != nil {
 		return nil, err
 	}
-	theirs, ignored, err := permitted(c.OpenClaw.Config, modelsOf(c))
+	theirs, ignored, err := permitted(c)
 	if err != nil {
 		return nil, err
 	}

@@ -146,10 +146,10 @@ func compare(t *testing.T, directory string, files map[string][]byte) {
 	for name, content := range files {
 		path := filepath.Join(directory, filepath.FromSlash(name))
 		if *update {
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // they are not secret
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(path, content, 0o644); err != nil { //nolint:gosec // they are not secret
+			if err := os.WriteFile(path, content, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -55,7 +55,8 @@ func workspace(c *protocol.BotConfig) (map[string][]byte, error) {
 		RulesFile: "rules.md", SoulFile: soul, IdentityFile: "identity.md", SkillFile: "skill.md",
 	} {
 		if _, taken := files[name]; taken {
-			return nil, fmt.Errorf("spec.openclaw.workspaceConfigMapRef: %s is written by open-spawn; call yours otherwise", name)
+			return nil, fmt.Errorf("spec.openclaw.workspaceConfigMapRef: %s is written by open-spawn, call yours otherwise",
+				name)
 		}
 		var text bytes.Buffer
 		if err := templates.ExecuteTemplate(&text, from, c); err != nil {

@@ -69,7 +69,7 @@ func newWorld(t *testing.T) *world {
 	if w.Gateway, err = agenttest.NewGateway(memory); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.Gateway.Close)
+	t.Cleanup(w.Close)
 	w.config = agent.Config{
 		Machine: machine, Gateways: []string{w.URL}, GatewayCA: w.CA, RegistrationToken: memory.Token.Reveal(),
 		InstanceID: 7, StateDirectory: w.in("agent"),
@@ -157,13 +157,13 @@ func (w *world) last() (h protocol.Heartbeat) {
 }
 
 // until waits for a heartbeat.
-func (w *world) until(what string, is func(protocol.Heartbeat) bool) protocol.Heartbeat {
+func (w *world) until(what string, is func(protocol.Heartbeat) bool) {
 	w.Helper()
 	began := clock.RealClock{}.Now()
 	for end := time.After(patience); ; {
 		if h := w.last(); is(h) {
 			w.Logf("%s after %s", what, clock.RealClock{}.Since(began).Round(100*time.Millisecond))
-			return h
+			return
 		}
 		select {
 		case <-end:

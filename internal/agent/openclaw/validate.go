@@ -35,8 +35,8 @@ type finding struct {
 	Warnings []issue `json:"warnings"`
 }
 
-// Validate implements render.Runtime: it asks that version of OpenClaw which is to read the files. What it only warns of
-// counts too: a bot that answers nobody works, as far as OpenClaw goes.
+// Validate implements render.Runtime: it asks that version of OpenClaw which is to read the files. What it only warns
+// of counts too: a bot that answers nobody works, as far as OpenClaw goes.
 func (r *Runtime) Validate(ctx context.Context, directory string) error {
 	entry, err := r.entry(directory)
 	if err != nil {

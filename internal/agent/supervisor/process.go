@@ -48,7 +48,8 @@ func start(ctx context.Context, spec Spec, clock clock.Clock) (*process, error) 
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), program.Command, program.Args...) //nolint:gosec // as configured
+	forever := context.WithoutCancel(ctx)
+	cmd := exec.CommandContext(forever, program.Command, program.Args...) //nolint:gosec // as configured
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.SysProcAttr = spec.Dir, env, spec.Output, attributes()
 	read, write, err := os.Pipe()
 	if err != nil {
