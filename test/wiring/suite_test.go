@@ -36,7 +36,7 @@ import (
 const (
 	repository = "../.."
 	// soonEnough bounds whatever takes a few seconds on an idle machine.
-	soonEnough = 60 * time.Second
+	soonEnough = 3 * time.Minute
 	// handoverTime bounds the wait for another leader: the lease of one that was killed runs out after 15 s.
 	handoverTime = 45 * time.Second
 	// lookEvery is how often a condition is looked at.

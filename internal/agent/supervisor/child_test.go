@@ -332,6 +332,15 @@ func TestItHasItsOwnEnvironmentAndNothingSecretIsTold(t *testing.T) {
 	}
 }
 
+// TestARuntimeIsToldThoughTheAgentWasNot: an agent that nohup has started ignores SIGHUP, and what it starts does not.
+func TestARuntimeIsToldThoughTheAgentWasNot(t *testing.T) {
+	const again = `trap "" HUP; exec "$0" -test.run '^TestFilesAreTakenUpAsIsSaid$'`
+	output, err := exec.CommandContext(t.Context(), "/bin/sh", "-c", again, os.Args[0]).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, output)
+	}
+}
+
 func TestWhatCannotBeStartedIsTriedAgain(t *testing.T) {
 	w := given(t, "", func(s *supervisor.Spec) { s.Program = program(filepath.Join(s.Dir, "missing")) })
 	w.Want(true)

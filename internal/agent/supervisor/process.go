@@ -10,8 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -37,6 +39,14 @@ type process struct {
 	tail *tail
 }
 
+// passOn makes sure that what we start can be told by SIGHUP. A signal that was ignored when we were started, as nohup
+// has it, is ignored by all that we start; one that we take is not.
+var passOn = sync.OnceFunc(func() {
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
+})
+
 // start starts the program in a session of its own. It does not end with ctx, but with us: the kernel kills it when the
 // thread that has started it is gone, which is why that thread waits for it.
 func start(ctx context.Context, spec Spec, clock clock.Clock) (*process, error) {
@@ -49,7 +59,7 @@ func start(ctx context.Context, spec Spec, clock clock.Clock) (*process, error) 
 		return nil, err
 	}
 	forever := context.WithoutCancel(ctx)
-	cmd := exec.CommandContext(forever, program.Command, program.Args...) //nolint:gosec // as configured
+	cmd := exec.CommandContext(forever, program.Command, program.Args...) //nolint:gosec // as configured	passOn()
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.SysProcAttr = spec.Dir, env, spec.Output, attributes()
 	read, write, err := os.Pipe()
 	if err != nil {
