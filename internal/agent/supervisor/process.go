@@ -59,7 +59,8 @@ func start(ctx context.Context, spec Spec, clock clock.Clock) (*process, error) 
 		return nil, err
 	}
 	forever := context.WithoutCancel(ctx)
-	cmd := exec.CommandContext(forever, program.Command, program.Args...) //nolint:gosec // as configured	passOn()
+	cmd := exec.CommandContext(forever, program.Command, program.Args...) //nolint:gosec // as configured
+	passOn()
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.SysProcAttr = spec.Dir, env, spec.Output, attributes()
 	read, write, err := os.Pipe()
 	if err != nil {
