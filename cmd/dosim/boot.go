@@ -49,8 +49,12 @@ func (c *config) machines(output io.Writer) (machines, error) {
 		}
 		dir = m.temporary
 	}
+	runtime, err := c.runtime()
+	if err != nil {
+		return m, errors.Join(err, m.Close())
+	}
 	m.Machines, err = boot.New(boot.Options{
-		Agent: agent, Dir: dir, Clock: clock.RealClock{}, Output: output,
+		Agent: agent, Dir: dir, Runtime: runtime, Clock: clock.RealClock{}, Output: output,
 		Log: slog.New(slog.NewJSONHandler(output, nil)),
 	})
 	if err != nil {
@@ -58,6 +62,24 @@ func (c *config) machines(output io.Writer) (machines, error) {
 	}
 	c.options.Machines = m.Machines
 	return m, nil
+}
+
+// runtime is what agents run as the bot.
+func (c *config) runtime() (boot.Runtime, error) {
+	if c.openclaw == "" {
+		return boot.StandIn, nil
+	}
+	directory, err := filepath.Abs(c.openclaw)
+	if err != nil {
+		return nil, fmt.Errorf("--openclaw: %w", err)
+	}
+	more := map[string]string{}
+	if c.openclawCA != "" {
+		if more["NODE_EXTRA_CA_CERTS"], err = filepath.Abs(c.openclawCA); err != nil {
+			return nil, fmt.Errorf("--openclaw-ca-file: %w", err)
+		}
+	}
+	return boot.OpenClaw(directory, more), nil
 }
 
 // Close ends what runs, and removes the disks.

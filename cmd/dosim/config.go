@@ -25,6 +25,8 @@ type config struct {
 	// boot tells whether droplets run agent, and where their disks are; empty means somewhere temporary.
 	boot           bool
 	agent, bootDir string
+	// openclaw is where the real one is; empty means a stand-in.
+	openclaw, openclawCA string
 }
 
 func newConfig(usage io.Writer) *config {
@@ -45,6 +47,9 @@ func newConfig(usage io.Writer) *config {
 	c.flags.IntVar(&o.MinuteLimit, "minute-limit", o.MinuteLimit, "requests per token and minute; 0 means unlimited")
 	c.flags.BoolVar(&c.boot, "boot", false, "run an agent for every active droplet, from its user data")
 	c.flags.StringVar(&c.agent, "agent", "", "`file` with the agent's program; unset means agent, beside dosim")
+	c.flags.StringVar(&c.openclaw, "openclaw", "",
+		"`directory` with Node and OpenClaw, which agents run; unset means that they run a stand-in")
+	c.flags.StringVar(&c.openclawCA, "openclaw-ca-file", "", "`file` with certificates that OpenClaw trusts too")
 	c.flags.StringVar(&c.bootDir, "boot-dir", "", "directory for the disks of droplets; unset means a temporary one")
 	return c
 }
@@ -59,8 +64,11 @@ func (c *config) parse(args []string, env options.LookupEnv) error {
 	if err := c.options.Validate(); errors.As(err, &bad) {
 		return fmt.Errorf("--%s %s", bad.Option, bad.Reason)
 	}
-	if !c.boot && (c.agent != "" || c.bootDir != "") {
-		return errors.New("--agent and --boot-dir go with --boot")
+	if !c.boot && c.agent+c.bootDir+c.openclaw != "" {
+		return errors.New("--agent, --boot-dir and --openclaw go with --boot")
+	}
+	if c.openclaw == "" && c.openclawCA != "" {
+		return errors.New("--openclaw-ca-file goes with --openclaw")
 	}
 	host, _, err := net.SplitHostPort(c.listen)
 	if err != nil {

@@ -4,10 +4,14 @@
 package boot
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 
 	"sigs.k8s.io/yaml"
 )
@@ -34,8 +38,14 @@ func place(config []byte, here whereabouts, runtime map[string]any) ([]byte, err
 	return yaml.Marshal(placed)
 }
 
-// StandIn is a runtime in the place of OpenClaw that takes every config, and does nothing at all.
-func StandIn() (map[string]any, error) {
+// Where is where a machine has its disk.
+type Where struct{ Disk string }
+
+// Runtime is what an agent runs as the bot, as in its configuration, but for the directory of its files.
+type Runtime func(at Where) (map[string]any, error)
+
+// StandIn takes every config, and does nothing at all.
+func StandIn(Where) (map[string]any, error) {
 	sleep, err := exec.LookPath("sleep")
 	if err != nil {
 		return nil, fmt.Errorf("finding a stand-in for the runtime: %w", err)
@@ -43,4 +53,40 @@ func StandIn() (map[string]any, error) {
 	return map[string]any{
 		"command": sleep, "args": []string{"2147483647"}, "healthyAfterSeconds": 1, "restartSeconds": 1, "stopSeconds": 1,
 	}, nil
+}
+
+// OpenClaw is the real one, in a directory as hack/openclaw/install leaves it. More is what else it finds in its
+// environment. It listens on a port that is free when its machine boots.
+func OpenClaw(directory string, more map[string]string) Runtime {
+	return func(at Where) (map[string]any, error) {
+		port, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		in := func(name string) string { return filepath.Join(at.Disk, "var", "lib", "openclaw", name) }
+		for _, name := range []string{"state", "home", "workspace"} {
+			if err := os.MkdirAll(in(name), directoryMode); err != nil {
+				return nil, fmt.Errorf("making room for OpenClaw: %w", err)
+			}
+		}
+		return map[string]any{
+			"openclaw": map[string]any{
+				"node": filepath.Join(directory, "node", "bin", "node"), "versions": directory, "state": in("state"),
+				"home": in("home"), "port": port,
+			},
+			"workspace": in("workspace"), "environment": more, "restartSeconds": restAfterEnd,
+		}, nil
+	}
+}
+
+// restAfterEnd is how long a real OpenClaw rests when it has ended by itself, in seconds: nobody waits longer in a test.
+const restAfterEnd = 5
+
+func freePort() (int, error) {
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("finding a free port: %w", err)
+	}
+	address, _ := listener.Addr().(*net.TCPAddr)
+	return address.Port, listener.Close()
 }

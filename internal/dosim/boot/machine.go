@@ -108,9 +108,13 @@ func (m *machine) configure(bootID string) error {
 	if err != nil {
 		return fmt.Errorf("reading the agent's configuration: %w", err)
 	}
+	runtime, err := m.opts.Runtime(Where{Disk: string(m.disk)})
+	if err != nil {
+		return err
+	}
 	config, err := place(onDisk, whereabouts{
 		instance: m.id, boot: bootID, state: m.disk.state(), runtime: filepath.Join(m.memory(), "runtime"),
-	}, m.opts.Runtime)
+	}, runtime)
 	if err != nil {
 		return err
 	}

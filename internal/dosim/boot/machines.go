@@ -29,8 +29,8 @@ type Options struct {
 	Agent string
 	// Dir is where the disks are, and nothing else. Close removes what is in it.
 	Dir string
-	// Runtime is what agents run in the place of a bot, as in their configuration; nil is StandIn.
-	Runtime map[string]any
+	// Runtime is what agents run as the bot; nil is StandIn.
+	Runtime Runtime
 	// Clock tells when an agent that has ended is started again.
 	Clock clock.Clock
 	// Log is for people.
@@ -70,9 +70,7 @@ func New(opts Options) (*Machines, error) {
 		return nil, fmt.Errorf("making room for disks: %w", err)
 	}
 	if opts.Runtime == nil {
-		if opts.Runtime, err = StandIn(); err != nil {
-			return nil, err
-		}
+		opts.Runtime = StandIn
 	}
 	return &Machines{opts: opts, machines: map[int64]*machine{}, images: map[int64]*image{}}, nil
 }

@@ -76,9 +76,11 @@ func newWorld(t *testing.T, clock clock.Clock) *world {
 	w.machines, err = boot.New(boot.Options{
 		Agent: binary, Dir: filepath.Join(w.dir, "machines"), Clock: clock, Output: w.said,
 		Log: slog.New(slog.NewJSONHandler(w.said, nil)),
-		Runtime: map[string]any{
-			"command": "/bin/sh", "args": []string{"-c", standIn}, "healthyAfterSeconds": 1, "restartSeconds": 1,
-			"stopSeconds": 1,
+		Runtime: func(boot.Where) (map[string]any, error) {
+			return map[string]any{
+				"command": "/bin/sh", "args": []string{"-c", standIn}, "healthyAfterSeconds": 1, "restartSeconds": 1,
+				"stopSeconds": 1,
+			}, nil
 		},
 	})
 	if err != nil {
