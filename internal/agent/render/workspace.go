@@ -24,6 +24,11 @@ const (
 // What else is there is the runtime's own, and left alone. Whatever the runtime has made of its workspace, links
 // included, nothing outside of it is touched.
 func Keep(directory string, files map[string][]byte, before []string) error {
+	for _, name := range slices.Concat(slices.Sorted(maps.Keys(files)), before) {
+		if !fs.ValidPath(name) || name == "." {
+			return fmt.Errorf("%q is no file in a workspace", name)
+		}
+	}
 	if err := os.MkdirAll(directory, workspaceDirectoryMode); err != nil {
 		return fmt.Errorf("making the workspace: %w", err)
 	}
@@ -53,7 +58,7 @@ func keep(root *os.Root, name string, content []byte) error {
 	if is, err := root.ReadFile(name); err == nil && bytes.Equal(is, content) {
 		return nil
 	}
-	if err := root.MkdirAll(path.Dir(name), workspaceDirectoryMode); err != nil {
+	if err := makeRoom(root, path.Dir(name)); err != nil {
 		return err
 	}
 	next := name + nextDirectory
@@ -69,4 +74,26 @@ func keep(root *os.Root, name string, content []byte) error {
 		}
 	}
 	return root.Rename(next, name)
+}
+
+// makeRoom makes the directories that lead to a file. Whatever else bears the name of one has to go.
+func makeRoom(root *os.Root, directory string) error {
+	if directory == "." {
+		return nil
+	}
+	if err := makeRoom(root, path.Dir(directory)); err != nil {
+		return err
+	}
+	info, err := root.Lstat(directory)
+	switch {
+	case err == nil && info.IsDir():
+		return nil
+	case err == nil:
+		if err := root.Remove(directory); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return root.Mkdir(directory, workspaceDirectoryMode)
 }
