@@ -44,7 +44,7 @@ func TestCRIT001_NoSecretIsSeenWhereItDoesNotBelong(t *testing.T) {
 
 	var key corev1.Secret
 	name := client.ObjectKey{Namespace: localrun.SystemNamespace, Name: fleet.KeyName}
-	if err := stage.api.Get(t.Context(), name, &key); err != nil {
+	if err := shared.API.Get(t.Context(), name, &key); err != nil {
 		t.Fatal(err)
 	}
 	secrets := map[string]string{
@@ -56,8 +56,8 @@ func TestCRIT001_NoSecretIsSeenWhereItDoesNotBelong(t *testing.T) {
 	for _, log := range files(t, func(path string) bool { return strings.HasSuffix(path, ".log") }) {
 		places["log "+filepath.Base(log)] = read(t, log)
 	}
-	metrics := []string{stage.manager.MetricsURL}
-	for _, gateway := range stage.gateways {
+	metrics := []string{shared.Manager.MetricsURL}
+	for _, gateway := range shared.Gateways {
 		metrics = append(metrics, gateway.MetricsURL)
 	}
 	for _, url := range metrics {
@@ -68,7 +68,7 @@ func TestCRIT001_NoSecretIsSeenWhereItDoesNotBelong(t *testing.T) {
 			places["the answer to "+what+" at "+path] = refusal(t, path, secrets[what])
 		}
 	}
-	places["the simulator's journal"] = get(t.Context(), stage.simulator.URL+"/_sim/journal")
+	places["the simulator's journal"] = get(t.Context(), shared.Simulator.URL+"/_sim/journal")
 	for _, list := range []client.ObjectList{
 		&spawnv1.BotList{}, &spawnv1.DropletList{}, &spawnv1.AccountList{}, &corev1.ConfigMapList{}, &eventsv1.EventList{},
 		&coordinationv1.LeaseList{},
@@ -76,7 +76,7 @@ func TestCRIT001_NoSecretIsSeenWhereItDoesNotBelong(t *testing.T) {
 		places[fmt.Sprintf("%T", list)] = all(t, list)
 	}
 	var letters corev1.SecretList
-	if err := stage.api.List(t.Context(), &letters, client.InNamespace(localrun.DeliveryNamespace)); err != nil {
+	if err := shared.API.List(t.Context(), &letters, client.InNamespace(localrun.DeliveryNamespace)); err != nil {
 		t.Fatal(err)
 	}
 	for _, letter := range letters.Items {
@@ -135,7 +135,7 @@ func credentialOf(t *testing.T, bot *spawnv1.Bot) string {
 // refusal is the answer to a call that shows a secret, and says it again where it makes no sense.
 func refusal(t *testing.T, path, secret string) []byte {
 	t.Helper()
-	last := stage.gateways[len(stage.gateways)-1] // the first may have been ended by a test
+	last := shared.Gateways[len(shared.Gateways)-1] // the first may have been ended by a test
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(read(t, last.CAFile))
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}}
@@ -161,7 +161,7 @@ func refusal(t *testing.T, path, secret string) []byte {
 func files(t *testing.T, wanted func(path string) bool) []string {
 	t.Helper()
 	var found []string
-	err := filepath.WalkDir(stage.dir, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(shared.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() && wanted(path) {
 			found = append(found, path)
 		}
@@ -199,7 +199,7 @@ func get(ctx context.Context, url string) []byte {
 
 func all(t *testing.T, list client.ObjectList) []byte {
 	t.Helper()
-	if err := stage.api.List(t.Context(), list); err != nil {
+	if err := shared.API.List(t.Context(), list); err != nil {
 		t.Fatal(err)
 	}
 	content, err := json.Marshal(list)

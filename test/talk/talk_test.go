@@ -29,7 +29,7 @@ func TestABotTalksFromApplyToDelete(t *testing.T) {
 
 	c.change(func(b *spawnv1.Bot) { b.Spec.LLM.Model = "claude-opus-4-5" })
 	eventually(t, "the edit runs", c.applied(2))
-	if err := stage.api.Update(t.Context(), c.secret("sk-rotated")); err != nil {
+	if err := shared.API.Update(t.Context(), c.secret("sk-rotated")); err != nil {
 		t.Fatal(err)
 	}
 	kubectl(t, "annotate", "-n", c.namespace, "bot/scout", spawnv1.RefreshAnnotation+"=now")
@@ -42,7 +42,7 @@ func TestABotTalksFromApplyToDelete(t *testing.T) {
 		t.Errorf("its agent is %+v, %v", agent, err)
 	}
 	for _, list := range []client.ObjectList{&corev1.SecretList{}, &coordinationv1.LeaseList{}} {
-		err := stage.api.List(t.Context(), list, client.InNamespace(localrun.DeliveryNamespace),
+		err := shared.API.List(t.Context(), list, client.InNamespace(localrun.DeliveryNamespace),
 			client.MatchingLabels{spawnv1.GroupName + "/bot-namespace": c.namespace})
 		if err != nil {
 			t.Fatal(err)
@@ -113,7 +113,7 @@ func TestAMachineThatMovesToTheOtherGatewayTalksOn(t *testing.T) {
 	c := newTenant(t)
 	c.apply("scout")
 	c.becomes("scout", spawnv1.ReadyReason)
-	if err := stage.gateways[0].Stop(); err != nil {
+	if err := shared.Gateways[0].Stop(); err != nil {
 		t.Fatal(err)
 	}
 	c.change(func(b *spawnv1.Bot) { b.Spec.LLM.Model = "claude-opus-4-5" })

@@ -44,7 +44,7 @@ func newTenant(t *testing.T) *tenant {
 			},
 		},
 	} {
-		if err := stage.api.Create(t.Context(), object); err != nil {
+		if err := shared.API.Create(t.Context(), object); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -74,7 +74,7 @@ func (c *tenant) apply(name string) {
 			Heartbeat: spawnv1.Heartbeat{IntervalSeconds: 10, GraceSeconds: 30},
 		},
 	}
-	if err := stage.api.Create(c.Context(), bot); err != nil {
+	if err := shared.API.Create(c.Context(), bot); err != nil {
 		c.Fatal(err)
 	}
 }
@@ -82,7 +82,7 @@ func (c *tenant) apply(name string) {
 // bot reads a Bot.
 func (c *tenant) bot(ctx context.Context, name string) (*spawnv1.Bot, error) {
 	var bot spawnv1.Bot
-	err := stage.api.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: name}, &bot)
+	err := shared.API.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: name}, &bot)
 	return &bot, err
 }
 
@@ -112,14 +112,14 @@ func (c *tenant) change(edit func(*spawnv1.Bot)) {
 	}
 	before := bot.DeepCopy()
 	edit(bot)
-	if err := stage.api.Patch(c.Context(), bot, client.MergeFrom(before)); err != nil {
+	if err := shared.API.Patch(c.Context(), bot, client.MergeFrom(before)); err != nil {
 		c.Fatal(err)
 	}
 }
 
 // agentOf is the agent on the machine of a Bot; its PID is 0 while there is none.
 func agentOf(ctx context.Context, bot *spawnv1.Bot) (dosim.Agent, error) {
-	agents, err := stage.simulator.Agents(ctx)
+	agents, err := shared.Simulator.Agents(ctx)
 	if err != nil {
 		return dosim.Agent{}, err
 	}
@@ -170,7 +170,7 @@ func (c *tenant) runs(bot *spawnv1.Bot, want bool) {
 // post asks the simulator's admin endpoint for something.
 func post(t *testing.T, method, path, body string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, stage.simulator.URL+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), method, shared.Simulator.URL+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
