@@ -23,12 +23,12 @@ var update = flag.Bool("update", false, "write the golden file anew")
 
 const (
 	name = "scout-k3v9x2m1qab7c"
-	pem  = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+	ca   = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 )
 
 func machine() userdata.Machine {
 	return userdata.Machine{
-		Name: name, Gateways: []string{"https://gateway.example", "https://other.example:8443"}, GatewayCA: pem,
+		Name: name, Gateways: []string{"https://gateway.example", "https://other.example:8443"}, GatewayCA: ca,
 		Registration: token.NewRegistration([]byte("the fleet's key"), name),
 		AgentSHA256:  map[string]string{"amd64": strings.Repeat("a", 64), "arm64": strings.Repeat("b", 64)},
 		Archive: userdata.Archive{
@@ -74,7 +74,9 @@ func TestUserDataIsWhatItWas(t *testing.T) {
 }
 
 func TestTheAgentTakesItsConfiguration(t *testing.T) {
-	config, err := agent.ParseConfig([]byte(written(t, machine(), userdata.AgentConfigPath)))
+	m := machine()
+	m.GatewayCA = "" // that of the golden file is none
+	config, err := agent.ParseConfig([]byte(written(t, m, userdata.AgentConfigPath)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +139,7 @@ func TestCRIT006_AMachineCallsNobodyButTheGatewaysItWasGiven(t *testing.T) {
 		"no agent for a machine":   func(m *userdata.Machine) { delete(m.AgentSHA256, "arm64") },
 		"an agent of no digest":    func(m *userdata.Machine) { m.AgentSHA256["amd64"] = "$(reboot)" },
 		"a CA that is none":        func(m *userdata.Machine) { m.GatewayCA = "nonsense" },
-		"more than is taken":       func(m *userdata.Machine) { m.GatewayCA = strings.Repeat(pem, 600) },
+		"more than is taken":       func(m *userdata.Machine) { m.GatewayCA = strings.Repeat(ca, 1200) },
 		"what cannot be written":   func(m *userdata.Machine) { m.Runtime["command"] = func() {} },
 		"a machine without a name": func(m *userdata.Machine) { m.Name = "" },
 		"two words":                func(m *userdata.Machine) { m.Gateways = []string{"https://gateway.example/a b"} },
@@ -176,7 +178,7 @@ func TestTheOneSecretIsTheRegistrationToken(t *testing.T) {
 }
 
 func FuzzRender(f *testing.F) {
-	f.Add("https://gateway.example", pem, "/bin/true", "https://mirror.example", "jq")
+	f.Add("https://gateway.example", ca, "/bin/true", "https://mirror.example", "jq")
 	f.Fuzz(func(t *testing.T, gateway, ca, command, mirror, name string) {
 		m := machine()
 		m.Gateways, m.GatewayCA, m.Runtime["command"] = []string{gateway}, ca, command
