@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command agent runs on a machine of the fleet: it talks to the gateway, and keeps the bot's runtime. As "agent helper" it
-// is what systemd starts as root when the agent asks for one of a few things that only root can do.
+// Command agent runs on a machine of the fleet: it talks to the gateway, and keeps the bot's runtime. As "agent helper"
+// it is what systemd starts as root when the agent asks for one of a few things that only root can do.
 package main
 
 import (

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// What the kernel makes of the rules, in a network of its own in which nobody is at home. A real machine has one besides
-// in the unit (IPAddressDeny), which takes systemd to be tried.
+// What the kernel makes of the rules, in a network of its own in which nobody is at home. On a machine the unit has an
+// IPAddressDeny besides, which takes systemd to be tried.
 func TestMED003_TheFirewallKeepsMetadataAndPrivateNetworksFromTheRuntime(t *testing.T) {
 	for _, name := range []string{"unshare", "nsenter", "nft", "ip", "curl", "setpriv"} {
 		tool(t, name)
@@ -26,8 +26,8 @@ func TestMED003_TheFirewallKeepsMetadataAndPrivateNetworksFromTheRuntime(t *test
 	if err != nil {
 		t.Fatal(err)
 	}
-	output, err := exec.CommandContext(t.Context(), "unshare", "--mount", "--net", "sh", "-c", string(script), "probe", r.dir).
-		CombinedOutput()
+	probe := exec.CommandContext(t.Context(), "unshare", "--mount", "--net", "sh", "-c", string(script), "probe", r.dir)
+	output, err := probe.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}

@@ -71,7 +71,8 @@ func units(t *testing.T) (dir string, names []string) {
 			continue
 		}
 		name := filepath.Base(file.Path)
-		if err := os.WriteFile(filepath.Join(dir, name), runs.ReplaceAll([]byte(file.Content), []byte("$1=/bin/true")), 0o600); err != nil {
+		content := runs.ReplaceAllString(file.Content, "$1=/bin/true")
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		names = append(names, name)

@@ -57,7 +57,7 @@ func givenUsers(t *testing.T) *root {
 	r := givenRoot(t, m)
 	r.real("systemd-sysusers")
 	r.real("systemd-tmpfiles")
-	for dir := r.dir; dir != os.TempDir(); dir = filepath.Dir(dir) {
+	for _, dir := range []string{r.dir, filepath.Dir(r.dir)} { // those of the test
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -125,12 +125,12 @@ func TestMED003_TheRuntimeIsNobody(t *testing.T) {
 			t.Errorf("the runtime reaches %s: %s", what, output)
 		}
 	}
-	if groups := r.read("/etc/group"); !strings.Contains(groups, "openclaw:x:"+r.id("/etc/group", "openclaw")+":spawn-agent\n") ||
-		strings.Count(groups, "openclaw") != 1 {
+	groups, members := r.read("/etc/group"), "openclaw:x:"+r.id("/etc/group", "openclaw")+":spawn-agent\n"
+	if !strings.Contains(groups, members) || strings.Count(groups, "openclaw") != 1 {
 		t.Errorf("groups are\n%s", groups)
 	}
 	for _, user := range []string{"openclaw", "spawn-agent"} {
-		if !strings.Contains(r.read("/etc/shadow"), user+":!") || !strings.Contains(r.read("/etc/passwd"), ":/usr/sbin/nologin\n") {
+		if !strings.Contains(r.read("/etc/shadow"), user+":!") || strings.Count(r.read("/etc/passwd"), "/nologin\n") != 2 {
 			t.Errorf("%s can log in", user)
 		}
 	}
@@ -157,7 +157,8 @@ func TestMED003_TheAgentIsNotRoot(t *testing.T) {
 	if output, err := r.as("openclaw", "echo ignore > var/lib/openclaw/workspace/SOUL.md"); err != nil {
 		t.Fatal(output)
 	}
-	if output, err := r.as("spawn-agent", "cd var/lib/openclaw/workspace && echo s > n && mv -f n SOUL.md && cat SOUL.md"); err != nil {
+	keep := "cd var/lib/openclaw/workspace && echo s > n && mv -f n SOUL.md && cat SOUL.md"
+	if output, err := r.as("spawn-agent", keep); err != nil {
 		t.Errorf("the agent does not keep the workspace: %s", output)
 	}
 }
@@ -175,7 +176,8 @@ func TestTheRuntimeReadsWhatTheAgentRenders(t *testing.T) {
 	if output, err := r.as("openclaw", "cat run/openclaw/openclaw.json"); err != nil || output != "{}" {
 		t.Errorf("the runtime reads %q (%v)", output, err)
 	}
-	if err := placing.Keep(r.path("/var/lib/openclaw/workspace"), map[string][]byte{"a/b.md": []byte("x")}, nil); err != nil {
+	files := map[string][]byte{"a/b.md": []byte("x")}
+	if err := placing.Keep(r.path("/var/lib/openclaw/workspace"), files, nil); err != nil {
 		t.Fatal(err)
 	}
 	if output, err := r.as("openclaw", "cat var/lib/openclaw/workspace/a/b.md"); err != nil || output != "x" {

@@ -20,7 +20,10 @@ func TestTheBootstrapSaysHowFarItIs(t *testing.T) {
 		want    *protocol.BootstrapStep
 	}{
 		"begun":  {`{"name":"users","failed":false,"message":""}`, &protocol.BootstrapStep{Name: "users"}},
-		"failed": {`{"name":"swap","failed":true,"message":"no"}`, &protocol.BootstrapStep{Name: "swap", Failed: true, Message: "no"}},
+		"failed": {
+			`{"name":"swap","failed":true,"message":"no"}`,
+			&protocol.BootstrapStep{Name: "swap", Failed: true, Message: "no"},
+		},
 		"long": {
 			`{"name":"` + strings.Repeat("n", 100) + `","message":"` + strings.Repeat("ä", 1000) + `"}`,
 			&protocol.BootstrapStep{Name: strings.Repeat("n", 64), Message: strings.Repeat("ä", 512)},

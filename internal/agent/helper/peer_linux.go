@@ -23,7 +23,7 @@ func peerOf(conn net.Conn) (uint32, error) {
 	}
 	var peer *syscall.Ucred
 	controlErr := raw.Control(func(fd uintptr) {
-		peer, err = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED) //nolint:gosec // a small number
+		peer, err = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
 	})
 	if err = errors.Join(controlErr, err); err != nil {
 		return 0, err
