@@ -19,7 +19,7 @@ func TestTheBootstrapSaysHowFarItIs(t *testing.T) {
 		content string
 		want    *protocol.BootstrapStep
 	}{
-		"begun":  {`{"name":"users","failed":false,"message":""}`, &protocol.BootstrapStep{Name: "users"}},
+		"begun": {`{"name":"users","failed":false,"message":""}`, &protocol.BootstrapStep{Name: "users"}},
 		"failed": {
 			`{"name":"swap","failed":true,"message":"no"}`,
 			&protocol.BootstrapStep{Name: "swap", Failed: true, Message: "no"},
