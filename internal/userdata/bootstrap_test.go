@@ -109,7 +109,7 @@ func TestAnEmptyMachineIsMadeOneThatRunsOpenClaw(t *testing.T) {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	want := []string{
-		"systemctl enable --now spawn-helper.socket", "systemctl restart spawn-agent.service",
+		"systemctl start spawn-helper.socket", "systemctl restart spawn-agent.service",
 		"fallocate -l 2G " + r.path("/swapfile"), "swapon " + r.path("/swapfile"),
 		"systemctl restart spawn-firewall.service", "usermod --lock root", "sshd -t",
 		"systemctl restart systemd-journald.service", "apt-cache show -- jq", "apt-cache show -- g++",
