@@ -93,6 +93,11 @@ agents: ## Build the static agent for every kind of machine into bin/agents
 	@for arch in amd64 arm64; do CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' \
 		-o '$(AGENTS)/'agent-linux-$$arch ./cmd/agent; done
 
+.PHONY: openclaw-archive
+openclaw-archive: ## Pack Node and OpenClaw, as hack/openclaw/install has put them into bin/openclaw, for machines
+	@hack/openclaw/install
+	@hack/openclaw/archive bin/openclaw bin/archives
+
 .PHONY: image
 image: ## Build the container image IMAGE:TAG: manager, gateway, and the agents that it serves
 	@docker build --build-arg VERSION=$(VERSION) --tag $(IMAGE):$(TAG) .

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command agent runs on a machine of the fleet: it talks to the gateway, and keeps the bot's runtime.
+// Command agent runs on a machine of the fleet: it talks to the gateway, and keeps the bot's runtime. As "agent helper"
+// it is what systemd starts as root when the agent asks for one of a few things that only root can do.
 package main
 
 import (
@@ -19,12 +20,20 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/cedros-io/open-spawn/internal/agent"
+	"github.com/cedros-io/open-spawn/internal/agent/helper"
 )
 
 // usageError is the exit code of a program that was called wrongly.
 const usageError = 2
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "helper" {
+		if err := helper.Main(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, "agent helper:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	config, err := parse(os.Args[1:])
 	switch {
 	case errors.Is(err, flag.ErrHelp):

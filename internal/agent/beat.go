@@ -89,8 +89,13 @@ func (a *agent) heartbeat() protocol.Heartbeat {
 	if err != nil {
 		a.Log.Warn("a fact is missing", "error", err)
 	}
+	bootstrap, err := facts.Bootstrap(a.config.BootstrapFile)
+	if err != nil {
+		a.Log.Warn("a fact is missing", "error", err)
+	}
 	return protocol.Heartbeat{
 		InstanceID: a.instance, BootID: a.boot, AgentVersion: version.Version(), AppliedConfig: applied, Result: result,
+		Bootstrap: bootstrap,
 		OpenClaw: protocol.OpenClaw{
 			Running: status.Running, Healthy: status.Healthy, Restarts: status.Restarts, Message: bounded(status.Message),
 		},

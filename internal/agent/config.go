@@ -39,6 +39,8 @@ type Config struct {
 	BootID string `yaml:"bootID"`
 	// StateDirectory is where the agent keeps what it must not forget.
 	StateDirectory string `yaml:"stateDirectory"`
+	// BootstrapFile is where the bootstrap of the machine says how far it is; it is gone when that is done.
+	BootstrapFile string `yaml:"bootstrapFile"`
 	// Runtime is what it runs.
 	Runtime Runtime `yaml:"runtime"`
 }
@@ -95,6 +97,7 @@ func (c *Config) validate() error {
 	require(c.Machine != "", "machine is missing")
 	require(c.InstanceID > 0 || c.InstanceID == 0 && c.InstanceIDURL != "", "instanceID or instanceIDURL is missing")
 	require(filepath.IsAbs(c.StateDirectory), "stateDirectory is no absolute path")
+	require(c.BootstrapFile == "" || filepath.IsAbs(c.BootstrapFile), "bootstrapFile is no absolute path")
 	require((r.Command != "") != (r.OpenClaw != nil), "runtime.command or runtime.openclaw is missing, or both are there")
 	require(r.OpenClaw == nil || r.OpenClaw.isComplete() && r.Workspace != "", "runtime.openclaw lacks a path or its port")
 	require(filepath.IsAbs(r.Directory), "runtime.directory is no absolute path")

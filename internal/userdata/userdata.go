@@ -4,11 +4,7 @@
 package userdata
 
 import (
-	_ "embed" // the files that are the same on every machine
-	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 
 	"sigs.k8s.io/yaml"
 
@@ -21,29 +17,18 @@ const MaxBytes = 64<<10 - 1
 // SecretKey is the key of a Secret that holds user data.
 const SecretKey = "userData"
 
-// Where things are on a machine.
-const (
-	// AgentConfigPath is the agent's configuration.
-	AgentConfigPath = "/etc/open-spawn/agent.yaml"
-	caPath          = "/etc/open-spawn/gateway-ca.pem"
-	installPath     = "/usr/local/lib/open-spawn/install-agent"
-	unitPath        = "/etc/systemd/system/spawn-agent.service"
-)
-
-//go:embed install-agent
-var installScript string
-
-//go:embed spawn-agent.service
-var unit string
-
-// OpenClaw is how the agent runs OpenClaw where the image, or the first boot, has put it.
+// OpenClaw is how the agent runs OpenClaw where the image, or the bootstrap, has put it.
 func OpenClaw() map[string]any {
 	return map[string]any{
-		"command":     "/opt/openclaw/node/bin/node",
-		"args":        []string{"/opt/openclaw/app/node_modules/openclaw/openclaw.mjs", "gateway", "run"},
-		"environment": map[string]string{"OPENCLAW_CONFIG_PATH": "/run/openclaw/config.json"},
-		"directory":   "/run/openclaw",
-		"healthURL":   "http://127.0.0.1:18789/readyz",
+		"directory": "/run/openclaw",
+		"workspace": "/var/lib/openclaw/workspace",
+		"openclaw": map[string]any{
+			"node":     "/opt/openclaw/node/bin/node",
+			"versions": "/opt/openclaw",
+			"state":    "/var/lib/openclaw/state",
+			"home":     "/var/lib/openclaw/home",
+			"port":     18789,
+		},
 	}
 }
 
@@ -60,12 +45,29 @@ type Machine struct {
 	// AgentSHA256 are the digests of the agent's builds, by architecture: amd64 and arm64. None at all means that the
 	// image has an agent.
 	AgentSHA256 map[string]string
+	// Archive is Node and OpenClaw, and Mirror an https URL under which it is found by its name; gateways have it by its
+	// digest.
+	Archive Archive
+	Mirror  string
+	// Packages are names of Debian packages that are installed as well.
+	Packages []string
 	// Runtime is what the agent runs, as in the agent's configuration.
 	Runtime map[string]any
 }
 
-// cloudConfig is the part of https://cloudinit.readthedocs.io/en/latest/reference/modules.html that is used.
+// Archive is one version of OpenClaw with the Node that runs it: openclaw-VERSION-linux-ARCHITECTURE.tar.gz, as
+// hack/openclaw/archive makes it.
+type Archive struct {
+	// Version of OpenClaw.
+	Version string
+	// SHA256 are the digests of its builds, by architecture: amd64 and arm64. None at all means that the image has it.
+	SHA256 map[string]string
+}
+
+// cloudConfig is the part of https://cloudinit.readthedocs.io/en/latest/reference/modules.html that is used. Root is
+// not disabled, which is about its keys: those for support are to be good.
 type cloudConfig struct {
+	DisableRoot     bool       `json:"disable_root"`
 	SSHPasswordAuth bool       `json:"ssh_pwauth"`
 	WriteFiles      []file     `json:"write_files"`
 	RunCommands     [][]string `json:"runcmd"`
@@ -83,6 +85,7 @@ type agentConfig struct {
 	Gateways          []string       `json:"gateways"`
 	GatewayCA         string         `json:"gatewayCA,omitempty"`
 	RegistrationToken string         `json:"registrationToken"`
+	BootstrapFile     string         `json:"bootstrapFile"`
 	Runtime           map[string]any `json:"runtime"`
 }
 
@@ -93,27 +96,24 @@ func Render(m Machine) ([]byte, error) {
 	}
 	config, err := yaml.Marshal(agentConfig{
 		Machine: m.Name, Gateways: m.Gateways, GatewayCA: m.GatewayCA, RegistrationToken: m.Registration.Reveal(),
-		Runtime: m.Runtime,
+		BootstrapFile: progressPath, Runtime: m.Runtime,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("writing the agent's configuration: %w", err)
 	}
+	same, err := fixed()
+	if err != nil {
+		return nil, err
+	}
 	c := cloudConfig{
-		WriteFiles: []file{
-			{AgentConfigPath, "0600", string(config)},
-			{unitPath, "0644", unit},
+		WriteFiles: append([]file{{AgentConfigPath, secret, string(config)}, {PlanPath, readable, m.plan()}}, same...),
+		RunCommands: [][]string{
+			{"systemctl", "daemon-reload"}, {"systemctl", "enable", "spawn-bootstrap.service"},
+			{"systemctl", "start", "--no-block", "spawn-bootstrap.service"},
 		},
 	}
-	if len(m.AgentSHA256) == 0 {
-		c.RunCommands = [][]string{{"systemctl", "daemon-reload"}, {"systemctl", "enable", "--now", "spawn-agent.service"}}
-	} else {
-		c.WriteFiles = append(c.WriteFiles, file{installPath, "0755", installScript})
-		c.RunCommands = [][]string{
-			append([]string{installPath, m.AgentSHA256["amd64"], m.AgentSHA256["arm64"]}, m.Gateways...),
-		}
-	}
 	if m.GatewayCA != "" {
-		c.WriteFiles = append(c.WriteFiles, file{caPath, "0644", m.GatewayCA})
+		c.WriteFiles = append(c.WriteFiles, file{caPath, readable, m.GatewayCA})
 	}
 	text, err := yaml.Marshal(c)
 	if err != nil {
@@ -124,39 +124,4 @@ func Render(m Machine) ([]byte, error) {
 		return nil, fmt.Errorf("user data of machine %s has %d bytes, and DigitalOcean takes %d", m.Name, len(data), MaxBytes)
 	}
 	return data, nil
-}
-
-// check finds what would leave a machine that nobody ever hears of.
-func (m Machine) check() error {
-	if m.Name == "" || m.Registration.Machine() != m.Name {
-		return errors.New("the registration token is of another machine")
-	}
-	if err := checkGateways(m.Gateways); err != nil {
-		return err
-	}
-	for _, architecture := range []string{"amd64", "arm64"} {
-		if len(m.AgentSHA256) == 0 {
-			break
-		}
-		if _, err := token.ParseHash(m.AgentSHA256[architecture]); err != nil {
-			return fmt.Errorf("the agent for %s: %w", architecture, err)
-		}
-	}
-	if m.GatewayCA != "" && !strings.Contains(m.GatewayCA, "-----BEGIN CERTIFICATE-----") {
-		return errors.New("the gateway's CA holds no certificate in PEM")
-	}
-	return nil
-}
-
-func checkGateways(gateways []string) error {
-	if len(gateways) == 0 {
-		return errors.New("there is no gateway to call")
-	}
-	for _, gateway := range gateways {
-		parsed, err := url.Parse(gateway)
-		if err != nil || parsed.Scheme != "https" || parsed.Host == "" {
-			return fmt.Errorf("gateway %q is no https URL", gateway)
-		}
-	}
-	return nil
 }

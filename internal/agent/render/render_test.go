@@ -51,7 +51,7 @@ func TestFilesAreSwapped(t *testing.T) {
 		if err != nil || string(content) != want {
 			t.Errorf("%s is %q (%v), want %q", name, content, err, want)
 		}
-		if info, err := os.Stat(filepath.Join(directory, name)); err != nil || info.Mode().Perm() != 0o600 {
+		if info, err := os.Stat(filepath.Join(directory, name)); err != nil || info.Mode().Perm() != 0o640 {
 			t.Errorf("%s has mode %v (%v)", name, info.Mode(), err)
 		}
 	}
