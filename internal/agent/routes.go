@@ -13,8 +13,7 @@ import (
 )
 
 // routes are the ways to gateways: those that they told last, those that worked before, and those that the machine was
-// made with.
-// Only the heartbeats' loop uses it.
+// made with. Only the heartbeats' loop uses it.
 type routes struct {
 	dir        *state.Dir
 	client     *client.Client
