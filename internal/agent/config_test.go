@@ -29,7 +29,7 @@ runtime: {command: /bin/true, directory: /run/openclaw, environment: {B: "2", A:
 	for change, says := range map[string][2]string{
 		"no machine":               {"machine: " + machine + "\n", "machine is missing"},
 		"no gateway":               {`["https://gateway.example:8443"]`, "there is no gateway"},
-		"no program":               {"command: /bin/true, ", "runtime.command is missing"},
+		"no program":               {"command: /bin/true, ", "runtime.command or runtime.openclaw is missing"},
 		"no directory":             {"directory: /run/openclaw, ", "runtime.directory is no absolute path"},
 		"a token of nobody":        {registration[len(registration)-1:] + "\nruntime", "registrationToken is none"},
 		"a gateway that is proven": {"https:", "the URL of a gateway is https://"},

@@ -71,6 +71,8 @@ type Heartbeat struct {
 	Result *ConfigResult `json:"result,omitempty"`
 	// OpenClaw is how the runtime is.
 	OpenClaw OpenClaw `json:"openclaw"`
+	// Channels are how the messaging services are that the bot is reached by; absent while the runtime does not say.
+	Channels []ChannelState `json:"channels,omitempty"`
 	// Disk and Memory are what there is of them.
 	Disk   Space `json:"disk"`
 	Memory Space `json:"memory"`
@@ -92,7 +94,7 @@ type ConfigResult struct {
 	Version int64 `json:"version"`
 	// Applied tells whether it runs. Otherwise the one before does.
 	Applied bool `json:"applied"`
-	// Message is why it does not, 1,024 characters at most.
+	// Message is why it does not, or what of it counts for nothing though it runs, 1,024 characters at most.
 	Message string `json:"message,omitempty"`
 }
 
@@ -106,6 +108,16 @@ type OpenClaw struct {
 	// Restarts is how often it was started again since the machine was booted.
 	Restarts int32 `json:"restarts,omitempty"`
 	// Message is why it is not healthy, 1,024 characters at most.
+	Message string `json:"message,omitempty"`
+}
+
+// ChannelState is how one messaging service is.
+type ChannelState struct {
+	// Type is as in the Bot's spec, such as Telegram.
+	Type string `json:"type"`
+	// Connected tells whether the bot is reached by it.
+	Connected bool `json:"connected"`
+	// Message is why it is not, 256 characters at most.
 	Message string `json:"message,omitempty"`
 }
 
@@ -123,6 +135,9 @@ type Orders struct {
 	ConfigVersion int64 `json:"configVersion"`
 	// AgentSHA256 is the build of the agent that is to run, by architecture such as amd64; absent when any may.
 	AgentSHA256 map[string]string `json:"agentSHA256,omitempty"`
+	// OpenClawSHA256 are the archives of OpenClaw's versions, by version and by architecture, which are had like a build of
+	// the agent; absent when the machine's image has all that it is to run.
+	OpenClawSHA256 map[string]map[string]string `json:"openclawSHA256,omitempty"`
 	// Gateways are the URLs to call from now on, the best first; absent when they stay.
 	Gateways []string `json:"gateways,omitempty"`
 	// GatewayCA are the certificates in PEM that prove a gateway; absent when they stay.
