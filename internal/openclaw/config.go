@@ -11,7 +11,7 @@ import (
 func off() map[string]any { return map[string]any{"enabled": false} }
 
 // config is all that we say in openclaw.json.
-func config(c *protocol.BotConfig, at Place) (map[string]any, error) {
+func config(c *protocol.BotConfig, r release, at Place) (map[string]any, error) {
 	model, err := models(c.LLM)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func config(c *protocol.BotConfig, at Place) (map[string]any, error) {
 		"browser":   off(),
 		"commands":  commands(),
 		"tools":     tools(),
-		"plugins":   plugins(c.Channels),
+		"plugins":   plugins(r, c.Channels),
 		"skills":    map[string]any{"allowBundled": []any{"__none__"}},
 		"channels":  talks,
 	}, nil
@@ -94,18 +94,12 @@ func commands() map[string]any {
 	return map[string]any{"restart": false, "config": false, "plugins": false, "mcp": false, "bash": false, "debug": false}
 }
 
-// unused are plugins that come along and have no place in a bot.
-var unused = []string{
-	"browser", "canvas", "cua-computer", "device-pair", "file-transfer", "geolocation", "github", "linux-node", "ollama",
-	"talk-voice",
-}
-
-func plugins(wanted []protocol.Channel) map[string]any {
+func plugins(r release, wanted []protocol.Channel) map[string]any {
 	entries := map[string]any{
 		"admin-http-rpc": map[string]any{"enabled": true}, // by which our agent asks how channels are
 		"memory-core":    map[string]any{"config": map[string]any{"dreaming": off()}},
 	}
-	for _, name := range unused {
+	for _, name := range r.unused {
 		entries[name] = off()
 	}
 	for _, channel := range wanted {

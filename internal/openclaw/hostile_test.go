@@ -16,7 +16,8 @@ import (
 // hostile are texts that mean something to somebody.
 var hostile = []string{
 	`"; rm -rf / #`, "$(reboot)", "`reboot`", "${HOME}", "a\nb: c", "a\n# Rules", "EOF\nreboot\nEOF",
-	"../../etc/passwd", "{{.Namespace}}", "%s%d", "*/ //", "</system>", "\u202e\u0007", "'\\''", strings.Repeat("x", 1<<20), "🤖",
+	"../../etc/passwd", "{{.Namespace}}", "%s%d", "*/ //", "</system>", "\u202e\u0007", "'\\''",
+	strings.Repeat("x", 1<<20), "🤖",
 }
 
 // TestWhatIsHostileIsCarriedAsText: whatever a user may write somewhere is text there, byte for byte, and nowhere
@@ -116,7 +117,7 @@ func TestOursCountsWhateverTheUserWrites(t *testing.T) {
 			t.Errorf("%s is not said to be ignored: %v", path, r.Ignored)
 		}
 	}
-	valid(t, r)
+	valid(t, openclaw.Default, r)
 }
 
 // contains tells that all that ours says is so.

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"slices"
 
 	"github.com/cedros-io/open-spawn/internal/protocol"
 )
@@ -35,8 +34,9 @@ type Rendered struct {
 
 // Render makes what a version of OpenClaw reads. An error names the field of the Bot that is to be mended.
 func Render(c *protocol.BotConfig, secrets map[string]string, at Place) (*Rendered, error) {
-	if !slices.Contains(versions, c.OpenClaw.Version) {
-		return nil, &UnsupportedError{c.OpenClaw.Version}
+	r, err := releaseOf(c.OpenClaw.Version)
+	if err != nil {
+		return nil, err
 	}
 	variables, err := Environment(secrets)
 	if err != nil {
@@ -46,7 +46,7 @@ func Render(c *protocol.BotConfig, secrets map[string]string, at Place) (*Render
 	if err != nil {
 		return nil, err
 	}
-	ours, err := config(c, at)
+	ours, err := config(c, r, at)
 	if err != nil {
 		return nil, err
 	}

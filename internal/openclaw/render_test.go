@@ -117,21 +117,30 @@ func render(t *testing.T, c *protocol.BotConfig) *openclaw.Rendered {
 }
 
 func TestWhatIsRenderedIsWhatWasReviewed(t *testing.T) {
-	for name, c := range configs() {
-		t.Run(name, func(t *testing.T) {
-			r := render(t, c)
-			files := maps.Clone(r.Workspace)
-			files["openclaw.json"] = r.Config
-			var variables strings.Builder
-			for _, variable := range slices.Sorted(maps.Keys(r.Environment)) {
-				variables.WriteString(variable + "\n")
-			}
-			files["variables"] = []byte(variables.String())
-			if strings.HasPrefix(name, "provider-") { // the workspace is that of the others
-				files = map[string][]byte{"openclaw.json": r.Config}
-			}
-			compare(t, filepath.Join("testdata", openclaw.Default, name), files)
-		})
+	everywhere(t, func(t *testing.T, name string, c *protocol.BotConfig) {
+		r := render(t, c)
+		files := maps.Clone(r.Workspace)
+		files["openclaw.json"] = r.Config
+		var variables strings.Builder
+		for _, variable := range slices.Sorted(maps.Keys(r.Environment)) {
+			variables.WriteString(variable + "\n")
+		}
+		files["variables"] = []byte(variables.String())
+		if strings.HasPrefix(name, "provider-") { // the workspace is that of the others
+			files = map[string][]byte{"openclaw.json": r.Config}
+		}
+		compare(t, filepath.Join("testdata", c.OpenClaw.Version, name), files)
+	})
+}
+
+// everywhere runs a test with each config for each version.
+func everywhere(t *testing.T, test func(t *testing.T, name string, c *protocol.BotConfig)) {
+	t.Helper()
+	for _, version := range openclaw.Supported() {
+		for name, c := range configs() {
+			c.OpenClaw.Version = version
+			t.Run(version+"/"+name, func(t *testing.T) { test(t, name, c) })
+		}
 	}
 }
 
@@ -160,9 +169,17 @@ func compare(t *testing.T, directory string, files map[string][]byte) {
 	}
 }
 
-// schema is OpenClaw's own, as its testdata's README says.
-var schema = sync.OnceValues(func() (*jsonschema.Schema, error) {
-	file, err := os.Open(filepath.Join("testdata", openclaw.Default, "schema.json.gz"))
+// schemas are OpenClaw's own, as the testdata's README says. One is read when it is first needed.
+var schemas = func() map[string]func() (*jsonschema.Schema, error) {
+	all := map[string]func() (*jsonschema.Schema, error){}
+	for _, version := range openclaw.Supported() {
+		all[version] = sync.OnceValues(func() (*jsonschema.Schema, error) { return schema(version) })
+	}
+	return all
+}()
+
+func schema(version string) (*jsonschema.Schema, error) {
+	file, err := os.Open(filepath.Join("testdata", filepath.Base(version), "schema.json.gz"))
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +202,7 @@ var schema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 		return nil, err
 	}
 	return compiler.Compile("schema.json")
-})
+}
 
 // rebase mends references: plugins' schemas are embedded as they are, and speak of their own beginning.
 func rebase(node any, at, base string) {
@@ -217,9 +234,9 @@ func (j javaScript) MatchString(text string) bool {
 }
 
 // valid holds what was rendered to OpenClaw's schema.
-func valid(t *testing.T, r *openclaw.Rendered) {
+func valid(t *testing.T, version string, r *openclaw.Rendered) {
 	t.Helper()
-	s, err := schema()
+	s, err := schemas[version]()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +250,5 @@ func valid(t *testing.T, r *openclaw.Rendered) {
 }
 
 func TestOpenClawsOwnSchemaTakesWhatIsRendered(t *testing.T) {
-	for name, c := range configs() {
-		t.Run(name, func(t *testing.T) { valid(t, render(t, c)) })
-	}
+	everywhere(t, func(t *testing.T, _ string, c *protocol.BotConfig) { valid(t, c.OpenClaw.Version, render(t, c)) })
 }

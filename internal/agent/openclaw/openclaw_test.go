@@ -83,7 +83,10 @@ func TestItWorksWhenItRunsWhatItIsToRun(t *testing.T) {
 		"it is another version":    {startup: `{"status":"started","version":"2025.1.1"}`, says: "OpenClaw 2025.1.1 answers"},
 		"somebody else is there":   {startup: "hello", says: "somebody else listens on its port"},
 		"a channel fails":          {startup: started, readyz: `{"ready":false,"failing":["telegram"]}`, says: "telegram"},
-		"it has the config before": {startup: started, readyz: ready, config: `{"payload":{"valid":true,"configRevisionHash":"b","appliedConfigHash":"a"}}`, says: "newest openclaw.json"},
+		"it has the config before": {
+			startup: started, readyz: ready, says: "newest openclaw.json",
+			config: `{"payload":{"valid":true,"configRevisionHash":"b","appliedConfigHash":"a"}}`,
+		},
 		"the config on the disk is bad": {
 			startup: started, readyz: ready, says: "session.dmScope: no such scope",
 			config: `{"payload":{"valid":false,"issues":[{"path":"session.dmScope","message":"no such scope"}]}}`,
@@ -105,8 +108,13 @@ func TestItWorksWhenItRunsWhatItIsToRun(t *testing.T) {
 func TestTheVersionThatIsToReadItValidates(t *testing.T) {
 	for name, c := range map[string]struct{ node, says string }{
 		"it is valid":         {`echo '{"valid":true,"warnings":[]}'`, ""},
-		"a warning counts":    {`echo '{"valid":true,"warnings":[{"path":"channels.telegram","message":"nobody is allowed"}]}'`, "channels.telegram: nobody is allowed"},
-		"an issue is told":    {`echo '{"valid":false,"issues":[{"path":"tools.exec","message":"unknown"}]}'; exit 1`, "tools.exec: unknown"},
+		"a warning counts": {
+			`echo '{"valid":true,"warnings":[{"path":"channels.telegram","message":"nobody is allowed"}]}'`,
+			"channels.telegram: nobody is allowed",
+		},
+		"an issue is told": {
+			`echo '{"valid":false,"issues":[{"path":"tools.exec","message":"unknown"}]}'; exit 1`, "tools.exec: unknown",
+		},
 		"it says nothing":     {`exit 1`, "does not say whether"},
 		"its state is apart":  {`case $OPENCLAW_STATE_DIR in */next/*) echo '{"valid":true}';; esac`, ""},
 		"it reads what waits": {`case $OPENCLAW_CONFIG_PATH in */next/openclaw.json) echo '{"valid":true}';; esac`, ""},
@@ -131,7 +139,8 @@ func TestAVersionThatIsNotThereIsSaid(t *testing.T) {
 	r := given(t, nil, "")
 	next := t.TempDir()
 	write(t, filepath.Join(next, "version"), "2030.1.1")
-	if err := r.Validate(t.Context(), next); err == nil || !strings.Contains(err.Error(), "OpenClaw 2030.1.1 is not installed") {
+	err := r.Validate(t.Context(), next)
+	if err == nil || !strings.Contains(err.Error(), "OpenClaw 2030.1.1 is not installed") {
 		t.Error(err)
 	}
 	if program, err := r.Program(); err != nil || !strings.HasSuffix(program.Args[0], "openclaw.mjs") {
