@@ -78,11 +78,11 @@ func TestItWorksWhenItRunsWhatItIsToRun(t *testing.T) {
 		old                     bool
 		says                    string
 	}{
-		"it works":                 {startup: started, readyz: ready, config: same},
-		"it starts":                {startup: `{"status":"starting"}`, status: 503, says: "OpenClaw is starting"},
-		"it is another version":    {startup: `{"status":"started","version":"2025.1.1"}`, says: "OpenClaw 2025.1.1 answers"},
-		"somebody else is there":   {startup: "hello", says: "somebody else listens on its port"},
-		"a channel fails":          {startup: started, readyz: `{"ready":false,"failing":["telegram"]}`, says: "telegram"},
+		"it works":               {startup: started, readyz: ready, config: same},
+		"it starts":              {startup: `{"status":"starting"}`, status: 503, says: "OpenClaw is starting"},
+		"it is another version":  {startup: `{"status":"started","version":"2025.1.1"}`, says: "OpenClaw 2025.1.1 answers"},
+		"somebody else is there": {startup: "hello", says: "somebody else listens on its port"},
+		"a channel fails":        {startup: started, readyz: `{"ready":false,"failing":["telegram"]}`, says: "telegram"},
 		"it has the config before": {
 			startup: started, readyz: ready, says: "newest openclaw.json",
 			config: `{"payload":{"valid":true,"configRevisionHash":"b","appliedConfigHash":"a"}}`,
@@ -107,7 +107,7 @@ func TestItWorksWhenItRunsWhatItIsToRun(t *testing.T) {
 
 func TestTheVersionThatIsToReadItValidates(t *testing.T) {
 	for name, c := range map[string]struct{ node, says string }{
-		"it is valid":         {`echo '{"valid":true,"warnings":[]}'`, ""},
+		"it is valid": {`echo '{"valid":true,"warnings":[]}'`, ""},
 		"a warning counts": {
 			`echo '{"valid":true,"warnings":[{"path":"channels.telegram","message":"nobody is allowed"}]}'`,
 			"channels.telegram: nobody is allowed",
