@@ -15,6 +15,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/cedros-io/open-spawn/internal/agent/client"
+	"github.com/cedros-io/open-spawn/internal/agent/install"
+	"github.com/cedros-io/open-spawn/internal/agent/memory"
 	"github.com/cedros-io/open-spawn/internal/agent/render"
 	"github.com/cedros-io/open-spawn/internal/agent/state"
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
@@ -38,6 +40,10 @@ type agent struct {
 
 	config   Config
 	runtime  render.Runtime
+	store    install.Store
+	memory   memory.Memory
+	archives archives
+	channels channels
 	client   *client.Client
 	dir      *state.Dir
 	keys     *keyring
@@ -92,6 +98,7 @@ func newAgent(
 		Deps: deps, config: config, runtime: runtime, dir: dir, sup: sup, client: client.New(deps.Clock),
 		news: make(chan struct{}, 1), newer: make(chan struct{}, 1), contact: make(chan struct{}, 1),
 	}
+	a.store, a.memory = config.Runtime.store(a.client), config.Runtime.memory()
 	var err error
 	if a.boot, err = bootID(config); err != nil {
 		return nil, err
@@ -122,7 +129,7 @@ func (a *agent) run(ctx context.Context) error {
 	}
 	var all sync.WaitGroup
 	for _, loop := range []func(context.Context){
-		a.beat, a.watch, a.apply.run, a.rotate, a.watchSupervisor, a.watchContact,
+		a.beat, a.watch, a.apply.run, a.rotate, a.watchSupervisor, a.watchContact, a.watchChannels,
 	} {
 		all.Go(func() { loop(ctx) })
 	}

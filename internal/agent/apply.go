@@ -32,6 +32,8 @@ type applier struct {
 	lastGood *protocol.Config
 	placed   int64
 	start    int64
+	// remark is what a person should know of the config that is in place.
+	remark string
 	// paused is until when the versions that failed for a while are left alone.
 	paused map[int64]time.Time
 }
@@ -94,6 +96,9 @@ func (p *applier) pause(version int64) { p.paused[version] = p.Clock.Now().Add(r
 
 // step does one thing; false when there is nothing to do.
 func (p *applier) step(ctx context.Context) bool {
+	if p.isMended() {
+		clear(p.paused)
+	}
 	if !p.on.stillOn(p.start) {
 		p.placed = 0 // it is stopped, and its files are put in place anew when it starts again
 	}
@@ -123,7 +128,7 @@ func (p *applier) try(ctx context.Context, c *protocol.Config) {
 	case ctx.Err() != nil, errors.Is(err, errOff), errors.Is(err, errSuperseded):
 		p.Log.Info("a config is left undecided", "version", c.Version, "because", err)
 	case err == nil:
-		p.succeed(c)
+		p.succeed(ctx, c)
 	case errors.As(err, &passing):
 		p.pause(c.Version)
 		p.fail(c, err, false)
@@ -179,6 +184,7 @@ func (p *applier) restore(ctx context.Context) {
 	var passing *passingError
 	switch {
 	case err == nil:
+		p.arrive(ctx) // it was shown to work, if we were killed before that was noted
 		p.Log.Info("the last good config runs", "version", version)
 	case errors.As(err, &passing):
 		p.Log.Error("the last good config cannot be put in place now", "version", version, "error", err)

@@ -60,6 +60,9 @@ func (a *agent) beatOnce(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	if a.archives.take(orders.OpenClawSHA256) {
+		a.apply.mend()
+	}
 	a.on.beatSays(question, orders.Run)
 	a.routes.take(orders)
 	if a.apply.announce(orders.ConfigVersion) {
@@ -93,13 +96,19 @@ func (a *agent) heartbeat() protocol.Heartbeat {
 	if err != nil {
 		a.Log.Warn("a fact is missing", "error", err)
 	}
+	release := ""
+	if status.Healthy {
+		release = a.runtime.Version()
+	}
 	return protocol.Heartbeat{
 		InstanceID: a.instance, BootID: a.boot, AgentVersion: version.Version(), AppliedConfig: applied, Result: result,
 		Bootstrap: bootstrap,
 		OpenClaw: protocol.OpenClaw{
-			Running: status.Running, Healthy: status.Healthy, Restarts: status.Restarts, Message: bounded(status.Message),
+			Running: status.Running, Healthy: status.Healthy, Version: release, Restarts: status.Restarts,
+			Message: bounded(status.Message),
 		},
-		Disk: disk, Memory: memory,
+		Channels: a.channels.last(),
+		Disk:     disk, Memory: memory,
 	}
 }
 

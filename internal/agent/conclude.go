@@ -4,6 +4,7 @@
 package agent
 
 import (
+	"context"
 	"strings"
 
 	"github.com/cedros-io/open-spawn/internal/agent/state"
@@ -15,9 +16,9 @@ const longestMessage = 1024
 
 // succeed makes a config the last good one. It was written before it was tried, and is reported when that it works is
 // written too.
-func (p *applier) succeed(c *protocol.Config) {
-	p.Log.Info("a config is applied", "version", c.Version)
-	result := &protocol.ConfigResult{Version: c.Version, Applied: true}
+func (p *applier) succeed(ctx context.Context, c *protocol.Config) {
+	p.Log.Info("a config is applied", "version", c.Version, "remark", p.remark)
+	result := &protocol.ConfigResult{Version: c.Version, Applied: true, Message: bounded(p.remark)}
 	progress := state.Progress{Good: c.Version, Result: result}
 	if p.lastGood != nil {
 		progress.Before = p.lastGood.Version
@@ -25,6 +26,7 @@ func (p *applier) succeed(c *protocol.Config) {
 	if err := p.dir.SaveProgress(progress); err != nil {
 		p.Log.Error("that a config works cannot be remembered; the next life asks for it again", "error", err)
 	}
+	p.arrive(ctx)
 	p.lastGood = c
 	p.decide(result, true)
 	tell(p.news)

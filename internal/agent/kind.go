@@ -4,10 +4,15 @@
 package agent
 
 import (
+	"context"
 	"maps"
 	"path/filepath"
 	"slices"
 
+	"github.com/cedros-io/open-spawn/internal/agent/client"
+	"github.com/cedros-io/open-spawn/internal/agent/facts"
+	"github.com/cedros-io/open-spawn/internal/agent/install"
+	"github.com/cedros-io/open-spawn/internal/agent/memory"
 	"github.com/cedros-io/open-spawn/internal/agent/openclaw"
 	"github.com/cedros-io/open-spawn/internal/agent/render"
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
@@ -18,6 +23,8 @@ type OpenClaw struct {
 	// Node is the program that runs it, and Versions the directory in which each version has one of its own.
 	Node     string `yaml:"node"`
 	Versions string `yaml:"versions"`
+	// Installs is where the agent puts further versions; without it the machine has those that it came with.
+	Installs string `yaml:"installs"`
 	// State is where it remembers, and Home where all else goes that it writes.
 	State string `yaml:"state"`
 	Home  string `yaml:"home"`
@@ -30,6 +37,7 @@ func (o *OpenClaw) isComplete() bool {
 	for _, path := range []string{o.Node, o.Versions, o.State, o.Home} {
 		absolute = absolute && filepath.IsAbs(path)
 	}
+	absolute = absolute && (o.Installs == "" || filepath.IsAbs(o.Installs))
 	return absolute && o.Port > 0 && o.Port < 1<<16
 }
 
@@ -41,10 +49,36 @@ func (r *Runtime) kind(token string) (render.Runtime, []string) {
 	runtime := openclaw.New(openclaw.Options{
 		Node: r.OpenClaw.Node, Versions: r.OpenClaw.Versions, State: r.OpenClaw.State, Home: r.OpenClaw.Home,
 		Directory: r.Directory, Workspace: r.Workspace, Port: r.OpenClaw.Port, Token: token,
+		Installs: r.OpenClaw.Installs,
 	})
 	environment := runtime.Environment()
 	maps.Copy(environment, r.Environment)
 	return runtime, list(environment)
+}
+
+// store is where further versions of the runtime are installed from gateways.
+func (r *Runtime) store(from *client.Client) install.Store {
+	store := install.Store{
+		Download: func(ctx context.Context, digest, path string) error {
+			return from.Download(ctx, digest, path, install.MaxArchive)
+		},
+		Free: func(path string) (int64, error) {
+			disk, err := facts.Disk(path)
+			return disk.FreeBytes, err
+		},
+	}
+	if r.OpenClaw != nil {
+		store.Directory = r.OpenClaw.Installs
+	}
+	return store
+}
+
+// memory is what the runtime remembers; nil where there is one version only.
+func (r *Runtime) memory() memory.Memory {
+	if r.OpenClaw == nil {
+		return nil
+	}
+	return memory.Directory(r.OpenClaw.State)
 }
 
 // reload is how it takes up another config.

@@ -18,6 +18,8 @@ type mailbox struct {
 	// newest is the newest config that came in this life, and announced the newest that there is said to be.
 	newest    *protocol.Config
 	announced int64
+	// mended tells that what stood in the way of a config may not any more.
+	mended bool
 	// decided is the version of which it is known whether it works, and good that of the last that does.
 	decided, good int64
 	result        *protocol.ConfigResult
@@ -62,6 +64,23 @@ func (m *mailbox) behind() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.announced > m.haveLocked()
+}
+
+// mend has the applier try again at once what failed for a while.
+func (m *mailbox) mend() {
+	m.mu.Lock()
+	m.mended = true
+	m.mu.Unlock()
+	tell(m.wake)
+}
+
+// isMended is true once for any number of mends.
+func (m *mailbox) isMended() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	is := m.mended
+	m.mended = false
+	return is
 }
 
 // undecided is the newest config, if it is not known whether it works.

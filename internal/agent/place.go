@@ -31,7 +31,7 @@ func envFile(r Runtime) string { return filepath.Join(r.Directory, render.EnvFil
 // place has the runtime run with a config: its files are made, validated while the old ones are still there, and put in
 // place. It returns the number under which the supervisor says how that goes.
 func (p *applier) place(ctx context.Context, c *protocol.Config) (int64, error) {
-	staged, workspace, err := p.stage(ctx, c)
+	staged, files, err := p.stage(ctx, c)
 	if err != nil {
 		return 0, err
 	}
@@ -42,16 +42,20 @@ func (p *applier) place(ctx context.Context, c *protocol.Config) (int64, error) 
 		}
 	}
 	starting := p.placed == 0
-	p.placed = c.Version // as a whole or in part
-	err = p.keep(workspace)
+	p.placed = 0 // until all of it is there
+	if files.Version != "" {
+		if err := p.cross(ctx, files.Version); err != nil {
+			return 0, err
+		}
+	}
 	restart := false
-	if err == nil {
+	if err = p.keep(files.Workspace); err == nil {
 		restart, err = staged.Swap()
 	}
 	if err != nil {
-		p.placed = 0
 		return 0, &passingError{err}
 	}
+	p.placed, p.remark = c.Version, files.Remark
 	p.on.obey(c.Content)
 	how := p.config.Runtime.reload()
 	if restart || starting {
@@ -63,24 +67,29 @@ func (p *applier) place(ctx context.Context, c *protocol.Config) (int64, error) 
 }
 
 // stage makes the files and validates them. Those of the workspace are only made.
-func (p *applier) stage(ctx context.Context, c *protocol.Config) (*render.Staged, map[string][]byte, error) {
+func (p *applier) stage(ctx context.Context, c *protocol.Config) (*render.Staged, render.Files, error) {
 	secrets, err := p.open(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, render.Files{}, err
 	}
 	files, err := p.runtime.Render(c.Content, secrets)
 	if err != nil {
-		return nil, nil, fmt.Errorf("rendering: %w", err)
+		return nil, render.Files{}, fmt.Errorf("rendering: %w", err)
+	}
+	if files.Version != "" {
+		if err := p.obtain(ctx, files.Version); err != nil {
+			return nil, render.Files{}, err
+		}
 	}
 	staged, err := render.Stage(p.config.Runtime.Directory, files.Runtime)
 	if err != nil {
-		return nil, nil, &passingError{err}
+		return nil, render.Files{}, &passingError{err}
 	}
 	if err := p.runtime.Validate(ctx, staged.Directory()); err != nil {
 		staged.Drop()
-		return nil, nil, fmt.Errorf("validating: %w", err)
+		return nil, render.Files{}, fmt.Errorf("validating: %w", err)
 	}
-	return staged, files.Workspace, nil
+	return staged, files, nil
 }
 
 // keep puts the files of the workspace in place. What they are is on the disk before the first is written, so that one

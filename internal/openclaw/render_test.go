@@ -118,6 +118,7 @@ func render(t *testing.T, c *protocol.BotConfig) *openclaw.Rendered {
 
 func TestWhatIsRenderedIsWhatWasReviewed(t *testing.T) {
 	everywhere(t, func(t *testing.T, name string, c *protocol.BotConfig) {
+		t.Helper()
 		r := render(t, c)
 		files := maps.Clone(r.Workspace)
 		files["openclaw.json"] = r.Config
@@ -250,5 +251,8 @@ func valid(t *testing.T, version string, r *openclaw.Rendered) {
 }
 
 func TestOpenClawsOwnSchemaTakesWhatIsRendered(t *testing.T) {
-	everywhere(t, func(t *testing.T, _ string, c *protocol.BotConfig) { valid(t, c.OpenClaw.Version, render(t, c)) })
+	everywhere(t, func(t *testing.T, _ string, c *protocol.BotConfig) {
+		t.Helper()
+		valid(t, c.OpenClaw.Version, render(t, c))
+	})
 }

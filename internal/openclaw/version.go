@@ -5,6 +5,7 @@ package openclaw
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -19,8 +20,8 @@ type release struct {
 	unused []string
 }
 
-// releases are the versions that there is a renderer for, the newest last. OpenClaw refuses what a version does not know:
-// what we switch off has to be there.
+// releases are the versions that there is a renderer for, the newest last. OpenClaw refuses what a version does not
+// know: what we switch off has to be there.
 var releases = []release{
 	{"2026.9.5", unused},
 	{"2026.9.6", append(slices.Clone(unused), "github")},
@@ -28,7 +29,8 @@ var releases = []release{
 
 // unused come along with every version.
 var unused = []string{
-	"browser", "canvas", "cua-computer", "device-pair", "file-transfer", "geolocation", "linux-node", "ollama", "talk-voice",
+	"browser", "canvas", "cua-computer", "device-pair", "file-transfer", "geolocation", "linux-node", "ollama",
+	"talk-voice",
 }
 
 // Supported are the versions that bots may run, the newest last.
@@ -58,6 +60,11 @@ func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("spec.openclaw.version: OpenClaw %s is not supported; choose one of %s", e.Version,
 		strings.Join(Supported(), ", "))
 }
+
+var versionPattern = regexp.MustCompile(`^20[0-9]{2}\.[0-9]{1,2}\.[0-9]{1,4}$`)
+
+// IsVersion tells whether a text is the version of a release of OpenClaw, such as 2026.9.6.
+func IsVersion(text string) bool { return versionPattern.MatchString(text) }
 
 // Compare is negative when version a is before b, and positive when it is after. OpenClaw numbers its versions by year,
 // month and release.

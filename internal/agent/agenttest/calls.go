@@ -160,3 +160,15 @@ func reply(w http.ResponseWriter, body any, problem *protocol.Problem) {
 		_ = json.NewEncoder(w).Encode(body)
 	}
 }
+
+// build gives what has a digest.
+func (g *Gateway) build(w http.ResponseWriter, r *http.Request) {
+	var content []byte
+	var known bool
+	g.Look(func(m *Memory) { content, known = m.Builds[r.PathValue("digest")] })
+	if !known {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	_, _ = w.Write(content)
+}

@@ -57,6 +57,8 @@ type Memory struct {
 	Lose int
 	Down bool
 
+	// Builds are what has a digest, by it.
+	Builds map[string][]byte
 	// Credential and Next are the hashes of those that are good, and SealKey the machine's.
 	Credential, Next token.Hash
 	SealKey          string
@@ -87,6 +89,7 @@ func NewGateway(memory *Memory) (*Gateway, error) {
 	mux.HandleFunc("POST "+protocol.HeartbeatPath, g.beat)
 	mux.HandleFunc("GET "+protocol.ConfigPath, g.config)
 	mux.HandleFunc("POST "+protocol.CredentialPath, g.rotate)
+	mux.HandleFunc("GET "+protocol.AgentPath+"{digest}", g.build)
 	g.server = httptest.NewUnstartedServer(mux)
 	g.server.TLS = &tls.Config{
 		MinVersion:   tls.VersionTLS12,

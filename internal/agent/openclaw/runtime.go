@@ -6,6 +6,7 @@
 package openclaw
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/cedros-io/open-spawn/internal/agent/install"
 	"github.com/cedros-io/open-spawn/internal/agent/render"
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
 	reads "github.com/cedros-io/open-spawn/internal/openclaw"
@@ -34,6 +36,8 @@ type Options struct {
 	Node string
 	// Versions is the directory with a directory for each version of OpenClaw, as npm has installed it there.
 	Versions string
+	// Installs is where further versions are, each with a Node of its own, as install.Store puts them there.
+	Installs string
 	// Directory is that of the runtime's files, State where OpenClaw remembers, Workspace where its agent works, and Home
 	// where all else goes.
 	Directory, State, Workspace, Home string
@@ -77,8 +81,17 @@ func (r *Runtime) Render(content json.RawMessage, secrets map[string]string) (re
 			{Name: render.EnvFile, Content: env, AtStart: true},
 			{Name: configFile, Content: rendered.Config},
 		},
-		Workspace: rendered.Workspace,
+		Workspace: rendered.Workspace, Version: config.OpenClaw.Version, Remark: remark(rendered.Ignored),
 	}, nil
+}
+
+// remark says what of spec.openclaw.config counts for nothing.
+func remark(ignored []string) string {
+	if len(ignored) == 0 {
+		return ""
+	}
+	return "spec.openclaw.config: open-spawn decides on " + strings.Join(ignored, ", ") + ", and what is written there " +
+		"counts for nothing"
 }
 
 // Environment is what OpenClaw finds in its environment besides its secrets. It is run by somebody else, who also says
@@ -94,11 +107,29 @@ func (r *Runtime) Environment() map[string]string {
 	}
 }
 
+// Has implements render.Runtime.
+func (r *Runtime) Has(version string) bool {
+	_, err := r.find(version)
+	return err == nil
+}
+
+// Version implements render.Runtime.
+func (r *Runtime) Version() string {
+	is, err := version(r.Directory)
+	if err != nil {
+		return ""
+	}
+	return is
+}
+
 // Program implements render.Runtime.
 func (r *Runtime) Program() (supervisor.Program, error) {
-	entry, err := r.entry(r.Directory)
-	return supervisor.Program{Command: r.Node, Args: []string{entry, "gateway", "run"}}, err
+	at, err := r.program(r.Directory)
+	return supervisor.Program{Command: at.node, Args: []string{at.entry, "gateway", "run"}}, err
 }
+
+// Channels implements render.Runtime.
+func (*Runtime) Channels(context.Context) ([]protocol.ChannelState, error) { return nil, nil }
 
 // version is the one that the files in a directory are for.
 func version(directory string) (string, error) {
@@ -109,15 +140,30 @@ func version(directory string) (string, error) {
 	return strings.TrimSpace(string(content)), nil
 }
 
-// entry is the program of the version that the files in a directory are for.
-func (r *Runtime) entry(directory string) (string, error) {
+// program is that of a version: OpenClaw, and the Node that runs it.
+type program struct{ node, entry string }
+
+// program is the one that the files in a directory are for.
+func (r *Runtime) program(directory string) (program, error) {
 	wanted, err := version(directory)
 	if err != nil {
-		return "", err
+		return program{}, err
 	}
-	entry := filepath.Join(r.Versions, wanted, "node_modules", "openclaw", "openclaw.mjs")
-	if _, err := os.Stat(entry); err != nil {
-		return "", fmt.Errorf("OpenClaw %s is not installed: %w", wanted, err)
+	return r.find(wanted)
+}
+
+// find looks first for what the machine came with.
+func (r *Runtime) find(version string) (program, error) {
+	if !reads.IsVersion(version) {
+		return program{}, fmt.Errorf("%q is no version of OpenClaw", version)
 	}
-	return entry, nil
+	came := program{r.Node, filepath.Join(r.Versions, version, "node_modules", "openclaw", "openclaw.mjs")}
+	added := install.Store{Directory: r.Installs}.Path(version)
+	later := program{filepath.Join(added, install.Node), filepath.Join(added, install.Entry(version))}
+	for _, at := range []program{came, later} {
+		if _, err := os.Stat(at.entry); err == nil {
+			return at, nil
+		}
+	}
+	return program{}, fmt.Errorf("OpenClaw %s is not installed", version)
 }

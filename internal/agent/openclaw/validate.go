@@ -38,7 +38,7 @@ type finding struct {
 // Validate implements render.Runtime: it asks that version of OpenClaw which is to read the files. What it only warns
 // of counts too: a bot that answers nobody works, as far as OpenClaw goes.
 func (r *Runtime) Validate(ctx context.Context, directory string) error {
-	entry, err := r.entry(directory)
+	at, err := r.program(directory)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (r *Runtime) Validate(ctx context.Context, directory string) error {
 	defer func() { _ = os.RemoveAll(scratch) }()
 	ctx, cancel := context.WithTimeout(ctx, validateWithin)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, r.Node, entry, "config", "validate", "--json") //nolint:gosec // as configured
+	cmd := exec.CommandContext(ctx, at.node, at.entry, "config", "validate", "--json") //nolint:gosec // as configured
 	environment := r.Environment()
 	environment["OPENCLAW_STATE_DIR"] = scratch // it must not touch that of the one that runs
 	environment["OPENCLAW_CONFIG_PATH"] = filepath.Join(directory, configFile)

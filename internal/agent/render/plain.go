@@ -13,6 +13,7 @@ import (
 
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
 	"github.com/cedros-io/open-spawn/internal/openclaw"
+	"github.com/cedros-io/open-spawn/internal/protocol"
 )
 
 // The files of a Plain runtime.
@@ -48,6 +49,15 @@ func (Plain) Render(content json.RawMessage, secrets map[string]string) (Files, 
 		{Name: EnvFile, Content: env, AtStart: true}, {Name: ConfigFile, Content: content},
 	}}, nil
 }
+
+// Has implements Runtime.
+func (Plain) Has(string) bool { return true }
+
+// Version implements Runtime.
+func (Plain) Version() string { return "" }
+
+// Channels implements Runtime.
+func (Plain) Channels(context.Context) ([]protocol.ChannelState, error) { return nil, nil }
 
 // Program implements Runtime.
 func (p Plain) Program() (supervisor.Program, error) {
