@@ -34,6 +34,8 @@ type Asked struct {
 	Key, Model string
 	// Instructions are the system prompt, and Text what somebody has said.
 	Instructions, Text string
+	// Conversation is all that was said before, by anybody.
+	Conversation string
 }
 
 // Model is a model that listens.
@@ -101,6 +103,9 @@ func (m *Model) complete(w http.ResponseWriter, r *http.Request) {
 			asked.Instructions += text
 		case message.Role == "user" && !strings.HasPrefix(text, internal):
 			asked.Text = said(text)
+			asked.Conversation += text + "\n"
+		default:
+			asked.Conversation += text + "\n"
 		}
 	}
 	m.mu.Lock()

@@ -87,6 +87,6 @@ func write(root *os.Root, name string, mode fs.FileMode, content io.Reader) erro
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(file, content) //nolint:gosec // as much as the header says, which is bounded
+	_, err = io.Copy(file, content)
 	return errors.Join(err, file.Close())
 }
