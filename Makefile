@@ -47,7 +47,12 @@ fmt: $(TOOLS)/golangci-lint ## Format the Go code and order its imports
 
 .PHONY: test
 test: controlplane ## Run every test against a real API server, with the race detector, in random order
+	@hack/openclaw/install || echo "test: OpenClaw cannot be installed here: the tests that run it are SKIPPED" >&2
 	@$(GOTEST) -timeout 20m $(PKG)
+
+.PHONY: e2e
+e2e: controlplane openclaw ## Run a bot with the real OpenClaw from apply to delete, and print how long each step takes
+	@GOGC=400 go test -timeout 20m -v ./test/e2e | sed -n 's/^ *[a-z_0-9]*\.go:[0-9]*: //p; /^---/p; /^\(ok\|FAIL\|panic\)/p'
 
 .PHONY: deflake
 deflake: controlplane ## Run the tests of PKG COUNT times (20) and stop at the first failure
@@ -92,6 +97,10 @@ agents: ## Build the static agent for every kind of machine into bin/agents
 	@mkdir -p '$(AGENTS)'
 	@for arch in amd64 arm64; do CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' \
 		-o '$(AGENTS)/'agent-linux-$$arch ./cmd/agent; done
+
+.PHONY: openclaw
+openclaw: ## Install Node and the versions of OpenClaw that bots run into bin/openclaw (a minute, once)
+	@hack/openclaw/install
 
 .PHONY: openclaw-archive
 openclaw-archive: ## Pack Node and OpenClaw, as hack/openclaw/install has put them into bin/openclaw, for machines

@@ -8,6 +8,7 @@ package modelsim
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -49,10 +50,26 @@ type Model struct {
 // New is a model that listens on loopback until it is closed.
 func New() *Model {
 	m := &Model{}
+	m.Server = httptest.NewServer(m.routes())
+	return m
+}
+
+// NewTLS is one at an https URL, which its Authority proves.
+func NewTLS() *Model {
+	m := &Model{}
+	m.Server = httptest.NewTLSServer(m.routes())
+	return m
+}
+
+// Authority is the certificate of a model at an https URL, in PEM.
+func (m *Model) Authority() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: m.Certificate().Raw})
+}
+
+func (m *Model) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/chat/completions", m.complete)
-	m.Server = httptest.NewServer(mux)
-	return m
+	return mux
 }
 
 // BaseURL is what a provider is configured with.

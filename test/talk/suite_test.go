@@ -8,7 +8,6 @@ package talk
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -16,19 +15,14 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/cedros-io/open-spawn/internal/localrun/stage"
 )
 
-const (
-	// soonEnough bounds whatever takes a few seconds on an idle machine.
-	soonEnough = 90 * time.Second
-	// lookEvery is how often a condition is looked at.
-	lookEvery = 50 * time.Millisecond
-)
+// soonEnough bounds whatever takes a few seconds on an idle machine.
+const soonEnough = 90 * time.Second
 
 // shared is what all tests have together.
 var shared *stage.Stage
@@ -53,20 +47,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// eventually waits until a condition is nil. The last error says what was missing.
+// eventually waits until a condition is nil.
 func eventually(t *testing.T, what string, condition func(context.Context) error) {
 	t.Helper()
-	last := errors.New("nobody has looked")
-	err := wait.PollUntilContextTimeout(t.Context(), lookEvery, soonEnough, true,
-		func(ctx context.Context) (bool, error) {
-			seen := condition(ctx)
-			if seen != nil && ctx.Err() == nil { // a look that was cut short says nothing
-				last = seen
-			}
-			return seen == nil, nil
-		})
-	if err != nil {
-		t.Fatalf("%s: not within %s: %v", what, soonEnough, last)
+	if err := stage.Eventually(t.Context(), soonEnough, condition); err != nil {
+		t.Fatalf("%s: %v", what, err)
 	}
 }
 

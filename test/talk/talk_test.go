@@ -37,7 +37,7 @@ func TestABotTalksFromApplyToDelete(t *testing.T) {
 	c.becomes("scout", spawnv1.ReadyReason)
 
 	kubectl(t, "delete", "-n", c.namespace, "--timeout=60s", "bot/scout")
-	agent, err := agentOf(t.Context(), bot)
+	agent, err := shared.AgentOf(t.Context(), bot.Status.InstanceID)
 	if err != nil || agent.PID != 0 {
 		t.Errorf("its agent is %+v, %v", agent, err)
 	}
@@ -84,7 +84,7 @@ func TestAPausedBotStopsThoughTheCloudFails(t *testing.T) {
 	defer post(t, http.MethodDelete, "/_sim/faults", "")
 	c.change(func(b *spawnv1.Bot) { b.Spec.DesiredState = spawnv1.BotPaused })
 	c.runs(bot, false)
-	agent, err := agentOf(t.Context(), bot)
+	agent, err := shared.AgentOf(t.Context(), bot.Status.InstanceID)
 	if err != nil || agent.PID == 0 {
 		t.Errorf("the machine was powered off, though the cloud fails: %+v, %v", agent, err)
 	}

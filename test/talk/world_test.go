@@ -4,13 +4,9 @@
 package talk
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -20,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
-	"github.com/cedros-io/open-spawn/internal/dosim"
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
@@ -117,49 +112,11 @@ func (c *tenant) change(edit func(*spawnv1.Bot)) {
 	}
 }
 
-// agentOf is the agent on the machine of a Bot; its PID is 0 while there is none.
-func agentOf(ctx context.Context, bot *spawnv1.Bot) (dosim.Agent, error) {
-	agents, err := shared.Simulator.Agents(ctx)
-	if err != nil {
-		return dosim.Agent{}, err
-	}
-	for _, agent := range agents {
-		if agent.Instance == bot.Status.InstanceID {
-			return agent, nil
-		}
-	}
-	return dosim.Agent{}, nil
-}
-
-// runtimeOf is the process that the agent of a Bot's machine runs, 0 when it runs none.
-func runtimeOf(ctx context.Context, bot *spawnv1.Bot) (int, error) {
-	agent, err := agentOf(ctx, bot)
-	if err != nil || agent.PID == 0 {
-		return 0, err
-	}
-	files, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return 0, err
-	}
-	for _, file := range files {
-		content, err := os.ReadFile(filepath.Clean(file))
-		if err != nil {
-			continue // it ended since we looked
-		}
-		_, rest, _ := bytes.Cut(content, []byte(") ")) // the state and the parent follow the name
-		if fields := strings.Fields(string(rest)); len(fields) > 1 && fields[0] != "Z" &&
-			fields[1] == strconv.Itoa(agent.PID) {
-			return strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		}
-	}
-	return 0, nil
-}
-
 // runs waits until the runtime of a Bot runs, or does not.
 func (c *tenant) runs(bot *spawnv1.Bot, want bool) {
 	c.Helper()
 	eventually(c.T, fmt.Sprintf("the runtime of %s runs: %v", bot.Name, want), func(ctx context.Context) error {
-		pid, err := runtimeOf(ctx, bot)
+		pid, err := shared.RuntimeOf(ctx, bot.Status.InstanceID)
 		if err == nil && (pid != 0) != want {
 			err = fmt.Errorf("its process is %d", pid)
 		}
