@@ -31,28 +31,6 @@ func refused(config int64) func(protocol.Heartbeat) bool {
 	}
 }
 
-func TestANewerVersionTakesOverAndAnEarlierOneIsRefused(t *testing.T) {
-	w := newWorld(t)
-	first := w.edit(nil, names(older))
-	w.start()
-	w.until("the older version runs", runs(first, older))
-	w.say("remember 4711")
-	second := w.edit(nil, names(openclaw.Default))
-	w.until("the newer version runs", runs(second, openclaw.Default))
-	if got := w.say("still there"); got != modelsim.Reply+"still there" {
-		t.Errorf("it answers %q", got)
-	}
-	if !strings.Contains(w.asked().Conversation, "remember 4711") {
-		t.Errorf("it has forgotten what was said to the older version: %s", w.asked().Conversation)
-	}
-	pid := w.pid()
-	third := w.edit(nil, names(older))
-	w.until("the older version is refused", refused(third))
-	if h := w.last(); !h.OpenClaw.Healthy || h.AppliedConfig != second || w.pid() != pid {
-		t.Errorf("it was stopped for that: %+v", h)
-	}
-}
-
 func TestAVersionThatDoesNotWorkGivesWayToTheOneThatDid(t *testing.T) {
 	w := newWorld(t)
 	first := w.edit(nil, names(older))

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package openclaw proves that the agent runs the real OpenClaw, as npm installs it: with a model and a gateway that
-// stand in for those of the world, on loopback. It needs `make openclaw`, and says so where that has not been run.
+// Package openclaw proves what the agent does when the real OpenClaw, as npm installs it, does not do what it is to do;
+// test/e2e has all the rest. It needs `make openclaw`, and says so where that has not been run.
 package openclaw
 
 import (

@@ -247,25 +247,3 @@ func freePort(t *testing.T) int {
 	address, _ := listener.Addr().(*net.TCPAddr)
 	return address.Port
 }
-
-// pid is that of OpenClaw's process, as the agent has logged it last.
-func (w *world) pid() (pid int) {
-	w.Helper()
-	content, err := os.ReadFile(w.in("log"))
-	if err != nil {
-		w.Fatal(err)
-	}
-	for line := range bytes.Lines(content) {
-		var says struct {
-			Message string `json:"msg"`
-			PID     int    `json:"pid"`
-		}
-		if json.Unmarshal(line, &says) == nil && says.Message == "the runtime runs" {
-			pid = says.PID
-		}
-	}
-	if pid == 0 {
-		w.Fatal("OpenClaw was never started")
-	}
-	return pid
-}

@@ -64,15 +64,15 @@ func OpenClaw(directory string, more map[string]string) Runtime {
 			return nil, err
 		}
 		in := func(name string) string { return filepath.Join(at.Disk, "var", "lib", "openclaw", name) }
-		for _, name := range []string{"state", "home", "workspace"} {
+		for _, name := range []string{"state", "home", "workspace", "versions"} {
 			if err := os.MkdirAll(in(name), directoryMode); err != nil {
 				return nil, fmt.Errorf("making room for OpenClaw: %w", err)
 			}
 		}
 		return map[string]any{
 			"openclaw": map[string]any{
-				"node": filepath.Join(directory, "node", "bin", "node"), "versions": directory, "state": in("state"),
-				"home": in("home"), "port": port,
+				"node": filepath.Join(directory, "node", "bin", "node"), "versions": directory, "installs": in("versions"),
+				"state": in("state"), "home": in("home"), "port": port,
 			},
 			"workspace": in("workspace"), "environment": more, "restartSeconds": restAfterEnd,
 		}, nil
