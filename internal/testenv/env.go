@@ -85,7 +85,7 @@ type Env struct {
 // New makes the world of a test. The simulator behaves as the options say, which start from instant and lawful.
 func New(t *testing.T, options ...func(*dosim.Options)) *Env {
 	t.Helper()
-	kube, err := client.New(plane.Config(), client.Options{Scheme: manager.Scheme()})
+	kube, err := client.New(config(), client.Options{Scheme: manager.Scheme()})
 	if err != nil {
 		t.Fatalf("building a client: %v", err)
 	}

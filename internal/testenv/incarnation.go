@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -76,9 +75,9 @@ const eventsKept = 1000
 func (e *Env) newIncarnation(leader leadership.Check) *Incarnation {
 	e.t.Helper()
 	i := &Incarnation{Events: events.NewFakeRecorder(eventsKept)}
-	config := rest.CopyConfig(plane.Config())
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &gate{i, next} })
-	kube, err := client.New(config, client.Options{Scheme: manager.Scheme()})
+	reached := config()
+	reached.Wrap(func(next http.RoundTripper) http.RoundTripper { return &gate{i, next} })
+	kube, err := client.New(reached, client.Options{Scheme: manager.Scheme()})
 	e.must(err, "building a client")
 	i.Budget = budget.New(budget.Options{PerMinute: e.CallsPerMinute, Token: e.Token, Clock: e.Clock, Jitter: noJitter})
 	do := digitalocean.Options{
