@@ -19,6 +19,9 @@ type Place struct {
 	State, Workspace string
 	// Port is where it listens, on loopback only.
 	Port int
+	// TelegramAPI is a Bot API server to be used in the place of Telegram's own. No Bot can say it: it sees the bot's
+	// token and all that is said.
+	TelegramAPI string
 }
 
 // Rendered is all that OpenClaw reads.

@@ -41,6 +41,8 @@ type Options struct {
 	Port int
 	// Token is that of OpenClaw's own gateway: whoever has it may do anything with the bot.
 	Token string
+	// TelegramAPI is a Bot API server to be used in the place of Telegram's own.
+	TelegramAPI string
 }
 
 // Runtime is OpenClaw.
@@ -61,7 +63,9 @@ func (r *Runtime) Render(content json.RawMessage, secrets map[string]string) (re
 	if err := json.Unmarshal(content, &config); err != nil {
 		return render.Files{}, fmt.Errorf("reading the config: %w", err)
 	}
-	rendered, err := reads.Render(&config, secrets, reads.Place{State: r.State, Workspace: r.Workspace, Port: r.Port})
+	rendered, err := reads.Render(&config, secrets, reads.Place{
+		State: r.State, Workspace: r.Workspace, Port: r.Port, TelegramAPI: r.TelegramAPI,
+	})
 	if err != nil {
 		return render.Files{}, err
 	}
@@ -74,6 +78,7 @@ func (r *Runtime) Render(content json.RawMessage, secrets map[string]string) (re
 	return render.Files{
 		Runtime: []render.File{
 			{Name: versionFile, Content: []byte(config.OpenClaw.Version), AtStart: true},
+			{Name: pluginsFile, Content: pluginList(&config), AtStart: true},
 			{Name: render.EnvFile, Content: env, AtStart: true},
 			{Name: configFile, Content: rendered.Config},
 		},
@@ -97,7 +102,7 @@ func (r *Runtime) Environment() map[string]string {
 // Program implements render.Runtime.
 func (r *Runtime) Program() (supervisor.Program, error) {
 	entry, err := r.entry(r.Directory)
-	return supervisor.Program{Command: r.Node, Args: []string{entry, "gateway", "run"}}, err
+	return r.withPlugins(supervisor.Program{Command: r.Node, Args: []string{entry, "gateway", "run"}}), err
 }
 
 // version is the one that the files in a directory are for.

@@ -47,6 +47,9 @@ func (r *Runtime) Validate(ctx context.Context, directory string) error {
 		return fmt.Errorf("making room to validate: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
+	if err := r.showPlugins(directory, scratch); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, validateWithin)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, r.Node, entry, "config", "validate", "--json") //nolint:gosec // as configured

@@ -1,0 +1,81 @@
+// SPDX-FileCopyrightText: The open-spawn authors
+// SPDX-License-Identifier: Apache-2.0
+
+package openclaw
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
+	reads "github.com/cedros-io/open-spawn/internal/openclaw"
+	"github.com/cedros-io/open-spawn/internal/protocol"
+)
+
+// pluginsFile names the plugins that the config needs, one on a line, for whoever starts OpenClaw.
+const pluginsFile = "plugins"
+
+// pluginList is the content of pluginsFile.
+func pluginList(c *protocol.BotConfig) []byte {
+	var all strings.Builder
+	for _, plugin := range reads.Plugins(c) {
+		all.WriteString(plugin + "\n")
+	}
+	return []byte(all.String())
+}
+
+// plugins are those that the files in a directory need; none when it does not say.
+func plugins(directory string) ([]string, error) {
+	content, err := os.ReadFile(filepath.Join(directory, pluginsFile)) //nolint:gosec // in the runtime's directory
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading which plugins are needed: %w", err)
+	}
+	return strings.Fields(string(content)), nil
+}
+
+// withPlugins is a program that first puts the plugins in place, by the script that comes with that version. On a
+// machine run-openclaw does the same.
+func (r *Runtime) withPlugins(program supervisor.Program) supervisor.Program {
+	wanted, err := version(r.Directory)
+	prepare := filepath.Join(r.Versions, wanted, "plugins", "prepare")
+	if _, statErr := os.Stat(prepare); err != nil || statErr != nil {
+		return program // a version without plugins; that none is needed has been seen when the config was validated
+	}
+	return supervisor.Program{Command: "/bin/sh", Args: append([]string{
+		"-c", `"$0" "$1" && shift && exec "$@"`, prepare, filepath.Join(r.Directory, pluginsFile), program.Command,
+	}, program.Args...)}
+}
+
+// showPlugins lets a validation see the plugins that the files in a directory need, in a state directory of its own.
+// Nothing of them is run, so links will do.
+func (r *Runtime) showPlugins(directory, state string) error {
+	needed, err := plugins(directory)
+	if err != nil || len(needed) == 0 {
+		return err
+	}
+	wanted, err := version(directory)
+	if err != nil {
+		return err
+	}
+	for _, plugin := range needed {
+		from, to := filepath.Join(r.Versions, wanted, "plugins", plugin), filepath.Join(state, "npm", "projects", plugin)
+		about, err := os.ReadFile(filepath.Join(from, "package.json")) //nolint:gosec // what was installed
+		if err != nil {
+			return fmt.Errorf("OpenClaw %s is installed without plugin %s: %w", wanted, plugin, err)
+		}
+		if err := os.MkdirAll(to, 0o700); err != nil {
+			return fmt.Errorf("showing plugin %s: %w", plugin, err)
+		}
+		if err := os.WriteFile(filepath.Join(to, "package.json"), about, 0o600); err != nil {
+			return fmt.Errorf("showing plugin %s: %w", plugin, err)
+		}
+		if err := os.Symlink(filepath.Join(from, "node_modules"), filepath.Join(to, "node_modules")); err != nil {
+			return fmt.Errorf("showing plugin %s: %w", plugin, err)
+		}
+	}
+	return nil
+}
