@@ -141,6 +141,9 @@ func TestWhatACrashHasLeftIsMended(t *testing.T) {
 			}
 			return os.Rename(m.in(project), m.in("state", "npm", "open-spawn", "old"))
 		},
+		"copies of what it had loaded": func(m *machine) error {
+			return os.MkdirAll(m.in("state", "tmp", "plugin-captures", "x"), 0o700)
+		},
 		"something else in its place": func(m *machine) error { return os.MkdirAll(m.in(project, "x"), 0o700) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -150,6 +153,9 @@ func TestWhatACrashHasLeftIsMended(t *testing.T) {
 			}
 			if code := m.prepares("1", "discord"); code != 0 || m.there() != "discord1" {
 				t.Errorf("it ends with %d, and there is %q", code, m.there())
+			}
+			if _, err := os.Stat(m.in("state", "tmp", "plugin-captures")); err == nil {
+				t.Error("the copies are there still")
 			}
 		})
 	}
