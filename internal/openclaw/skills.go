@@ -10,8 +10,8 @@ import (
 )
 
 // notInstalled are the skills that a bot is to be taught, as what counts for nothing. OpenClaw would fetch them from a
-// registry while it runs, by name: what it gets then is checked against nothing that the Bot's owner has seen. So nobody
-// installs them, and that is said, rather than that they seem to be there.
+// registry while it runs, by name: what it gets then is checked against nothing that the Bot's owner has seen. So
+// nobody installs them, and that is said, rather than that they seem to be there.
 func notInstalled(c *protocol.BotConfig) []string {
 	var all []string
 	for _, skill := range c.Skills {

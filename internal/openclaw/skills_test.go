@@ -19,7 +19,8 @@ func TestASkillThatIsNotInstalledIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"spec.skills[@acme/charts@1.4.2]", "spec.skills[news@0.1.0]"}; !slices.Equal(rendered.Ignored, want) {
+	want := []string{"spec.skills[@acme/charts@1.4.2]", "spec.skills[news@0.1.0]"}
+	if !slices.Equal(rendered.Ignored, want) {
 		t.Errorf("ignored is %q, want %q", rendered.Ignored, want)
 	}
 	if _, is := rendered.Workspace["skills/news/SKILL.md"]; is {

@@ -123,17 +123,8 @@ func (a *account) why(channel string) string {
 	switch {
 	case a.TokenStatus != "" && a.TokenStatus != "available":
 		return fmt.Sprintf("its token cannot be read (%s)", a.TokenStatus)
-	case isRefusal(a.LastError), a.LastDisconnect.Status == discordRefused:
-		return fmt.Sprintf("%s refuses the token: give the bot a valid one (%s)", channel, a.LastError)
-	case a.LastDisconnect.Status == discordIntents:
-		return "Discord does not let the bot read messages: switch on its Message Content Intent (" + a.LastError + ")"
-	case strings.HasPrefix(a.LastError, "Gateway reconnect scheduled"):
-		return fmt.Sprintf("%s cannot be reached, or closes the connection (code %d); it is tried again", channel,
-			a.LastDisconnect.Status)
-	case isUnreachable(a.LastError):
-		return fmt.Sprintf("%s cannot be reached from the machine: %s", channel, a.LastError)
 	case a.LastError != "":
-		return a.LastError
+		return a.failure(channel)
 	case a.StateReason != "":
 		return a.StateReason
 	case !a.Enabled || !a.Configured:
@@ -142,6 +133,22 @@ func (a *account) why(channel string) string {
 		return "it is connecting"
 	default:
 		return fmt.Sprintf("it is not connected (%s)", a.Lifecycle)
+	}
+}
+
+// failure is the last error, after what can be done about it where that is known.
+func (a *account) failure(channel string) string {
+	switch code := a.LastDisconnect.Status; {
+	case isRefusal(a.LastError), code == discordRefused:
+		return fmt.Sprintf("%s refuses the token: give the bot a valid one (%s)", channel, a.LastError)
+	case code == discordIntents:
+		return "Discord does not let the bot read messages: switch on its Message Content Intent (" + a.LastError + ")"
+	case isUnreachable(a.LastError):
+		return fmt.Sprintf("%s cannot be reached from the machine: %s", channel, a.LastError)
+	case strings.HasPrefix(a.LastError, "Gateway reconnect scheduled"):
+		return fmt.Sprintf("%s cannot be reached, or closes the connection (code %d); it is tried again", channel, code)
+	default:
+		return a.LastError
 	}
 }
 

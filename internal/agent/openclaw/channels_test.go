@@ -65,17 +65,19 @@ func TestHowTheChannelsAreIsAsOpenClawSays(t *testing.T) {
 }
 
 func TestWhyAChannelIsNotConnected(t *testing.T) {
+	const on = `{"enabled":true,"configured":true,`
+	long := strings.Repeat("ä ", 300)
 	for account, want := range map[string]string{
 		``: "its plugin is not there",
-		`{"enabled":true,"configured":true,"running":true,"lifecycle":"ready"}`:                    "",
-		`{"enabled":true,"configured":true,"running":true,"connected":true,"lifecycle":"blocked"}`: "blocked",
-		`{"running":true,"tokenStatus":"configured_unavailable"}`:                                  "its token cannot be read (configured_unavailable)",
-		`{"lastDisconnect":{"status":4004},"lastError":"closed"}`:                                  "Slack refuses the token",
-		`{"lastDisconnect":{"status":4014},"lastError":"closed"}`:                                  "Message Content Intent",
-		`{"lastError":"An API error occurred: invalid_auth"}`:                                      "Slack refuses the token",
-		`{"lifecycle":"blocked","stateReason":"the plugin is not trusted"}`:                        "the plugin is not trusted",
+		on + `"running":true,"lifecycle":"ready"}`:                            "",
+		on + `"running":true,"connected":true,"lifecycle":"blocked"}`:         "blocked",
+		on + `"tokenStatus":"configured_unavailable","lastError":"no token"}`: "its token cannot be read",
+		on + `"lastDisconnect":{"status":4004},"lastError":"closed"}`:         "Slack refuses the token",
+		on + `"lastDisconnect":{"status":4014},"lastError":"closed"}`:         "Message Content Intent",
+		on + `"lastError":"An API error occurred: invalid_auth"}`:             "Slack refuses the token",
+		on + `"lifecycle":"blocked","stateReason":"it is not trusted"}`:       "it is not trusted",
 		`{"enabled":false}`: "switched off",
-		`{"enabled":true,"configured":true,"lastError":"` + strings.Repeat("ä ", 300) + `","lifecycle":"blocked"}`: "ä ä",
+		on + `"lifecycle":"blocked","lastError":"` + long + `"}`: "ä ä",
 	} {
 		answer := `{"payload":{"channelAccounts":{"slack":[` + account + `]}}}`
 		got, err := withChannels(t, `{"channels":{"slack":{}}}`, answer).Channels(t.Context())

@@ -70,7 +70,8 @@ func (r *Runtime) showPlugins(directory, state string) error {
 		if err := os.MkdirAll(to, 0o700); err != nil {
 			return fmt.Errorf("showing plugin %s: %w", plugin, err)
 		}
-		if err := os.WriteFile(filepath.Join(to, "package.json"), about, 0o600); err != nil {
+		err = os.WriteFile(filepath.Join(to, "package.json"), about, 0o600) //nolint:gosec // in a new directory
+		if err != nil {
 			return fmt.Errorf("showing plugin %s: %w", plugin, err)
 		}
 		if err := os.Symlink(filepath.Join(from, "node_modules"), filepath.Join(to, "node_modules")); err != nil {

@@ -25,6 +25,7 @@ type machine struct {
 }
 
 func newMachine(t *testing.T) *machine {
+	t.Helper()
 	m := &machine{T: t, dir: t.TempDir()}
 	script, err := os.ReadFile(prepare)
 	if err != nil {
@@ -75,7 +76,7 @@ func (m *machine) there() string {
 	}
 	var all []string
 	for _, file := range files {
-		content, err := os.ReadFile(file) //nolint:gosec // of this test
+		content, err := os.ReadFile(file)
 		if err != nil {
 			m.Fatal(err)
 		}
@@ -117,7 +118,8 @@ func TestNothingIsDoneWhenAllIsInPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.prepares("1", "discord")
-	if after, err := os.Stat(project); err != nil || !os.SameFile(before, after) || !after.ModTime().Equal(before.ModTime()) {
+	after, err := os.Stat(project)
+	if err != nil || !os.SameFile(before, after) || !after.ModTime().Equal(before.ModTime()) {
 		t.Errorf("it was put there again (%v)", err)
 	}
 	host, err := os.Readlink(filepath.Join(project, "node_modules", "@openclaw", "discord", "node_modules", "openclaw"))
@@ -188,7 +190,7 @@ func TestOpenClawStartsOnceItsPluginsAreInPlace(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			output, err := exec.CommandContext(t.Context(), program.Command, program.Args...).Output() //nolint:gosec // ours
+			output, err := exec.CommandContext(t.Context(), program.Command, program.Args...).Output()
 			if !strings.HasPrefix(string(output), c.says) || (err == nil) != (c.says != "") {
 				t.Errorf("%s (%v)", output, err)
 			}
@@ -218,8 +220,9 @@ func TestTheConfigSaysWhichPluginsItNeeds(t *testing.T) {
 	r := given(t, nil, "")
 	for channels, want := range map[string]string{
 		``: "",
-		`{"type":"Telegram","token":"a","allowFrom":["1"]}`:                                                              "",
-		`{"type":"Discord","token":"a","allowFrom":["1"]},{"type":"Slack","token":"b","appToken":"c","allowFrom":["1"]}`: "discord\nslack\n",
+		`{"type":"Telegram","token":"a","allowFrom":["1"]}`: "",
+		`{"type":"Discord","token":"a","allowFrom":["1"]},` +
+			`{"type":"Slack","token":"b","appToken":"c","allowFrom":["1"]}`: "discord\nslack\n",
 	} {
 		files, err := r.Render([]byte(strings.TrimSuffix(config, "}")+fmt.Sprintf(`,"channels":[%s]}`, channels)),
 			map[string]string{"llm": "k"})
