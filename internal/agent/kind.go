@@ -23,7 +23,7 @@ type OpenClaw struct {
 	Home  string `yaml:"home"`
 	// Port is where it listens on loopback.
 	Port int `yaml:"port"`
-	// TelegramAPI is a Bot API server to be used in the place of Telegram's own: that of the machine's owner, or of a test.
+	// TelegramAPI is a Bot API server in the place of Telegram's own: that of the machine's owner, or of a test.
 	TelegramAPI string `yaml:"telegramAPI"`
 }
 
