@@ -79,7 +79,7 @@ func (c *config) runtime() (boot.Runtime, error) {
 			return nil, fmt.Errorf("--openclaw-ca-file: %w", err)
 		}
 	}
-	return boot.OpenClaw(directory, more), nil
+	return boot.OpenClaw(directory, c.telegram, more), nil
 }
 
 // Close ends what runs, and removes the disks.

@@ -26,7 +26,7 @@ type config struct {
 	boot           bool
 	agent, bootDir string
 	// openclaw is where the real one is; empty means a stand-in.
-	openclaw, openclawCA string
+	openclaw, openclawCA, telegram string
 }
 
 func newConfig(usage io.Writer) *config {
@@ -50,6 +50,7 @@ func newConfig(usage io.Writer) *config {
 	c.flags.StringVar(&c.openclaw, "openclaw", "",
 		"`directory` with Node and OpenClaw, which agents run; unset means that they run a stand-in")
 	c.flags.StringVar(&c.openclawCA, "openclaw-ca-file", "", "`file` with certificates that OpenClaw trusts too")
+	c.flags.StringVar(&c.telegram, "openclaw-telegram-url", "", "`URL` of what OpenClaw takes for Telegram")
 	c.flags.StringVar(&c.bootDir, "boot-dir", "", "directory for the disks of droplets; unset means a temporary one")
 	return c
 }
@@ -67,8 +68,8 @@ func (c *config) parse(args []string, env options.LookupEnv) error {
 	if !c.boot && c.agent+c.bootDir+c.openclaw != "" {
 		return errors.New("--agent, --boot-dir and --openclaw go with --boot")
 	}
-	if c.openclaw == "" && c.openclawCA != "" {
-		return errors.New("--openclaw-ca-file goes with --openclaw")
+	if c.openclaw == "" && c.openclawCA+c.telegram != "" {
+		return errors.New("--openclaw-ca-file and --openclaw-telegram-url go with --openclaw")
 	}
 	host, _, err := net.SplitHostPort(c.listen)
 	if err != nil {

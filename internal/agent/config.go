@@ -59,7 +59,7 @@ type Runtime struct {
 	// HealthURL says 200 when it works; without one it works when it has run for HealthyAfterSeconds (10).
 	HealthURL           string `yaml:"healthURL"`
 	HealthyAfterSeconds int32  `yaml:"healthyAfterSeconds"`
-	// StartSeconds (120) is how long it has to work with another config before the config is said to be bad.
+	// StartSeconds (300) is how long it has to work with another config before the config is said to be bad.
 	StartSeconds int32 `yaml:"startSeconds"`
 	// RestartSeconds (60) is the least time between two starts when it ends by itself.
 	RestartSeconds int32 `yaml:"restartSeconds"`
@@ -75,7 +75,7 @@ func ParseConfig(content []byte) (Config, error) {
 	c := Config{
 		InstanceIDURL: metadataURL, StateDirectory: "/var/lib/spawn-agent",
 		Runtime: Runtime{
-			HealthyAfterSeconds: 10, StartSeconds: 120, RestartSeconds: 60, StopSeconds: 20, Reload: supervisor.Restart,
+			HealthyAfterSeconds: 10, StartSeconds: 300, RestartSeconds: 60, StopSeconds: 20, Reload: supervisor.Restart,
 		},
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(content))

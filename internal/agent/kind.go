@@ -30,6 +30,8 @@ type OpenClaw struct {
 	Home  string `yaml:"home"`
 	// Port is where it listens on loopback.
 	Port int `yaml:"port"`
+	// TelegramAPI is a Bot API server in the place of Telegram's own: that of the machine's owner, or of a test.
+	TelegramAPI string `yaml:"telegramAPI"`
 }
 
 func (o *OpenClaw) isComplete() bool {
@@ -49,7 +51,7 @@ func (r *Runtime) kind(token string) (render.Runtime, []string) {
 	runtime := openclaw.New(openclaw.Options{
 		Node: r.OpenClaw.Node, Versions: r.OpenClaw.Versions, State: r.OpenClaw.State, Home: r.OpenClaw.Home,
 		Directory: r.Directory, Workspace: r.Workspace, Port: r.OpenClaw.Port, Token: token,
-		Installs: r.OpenClaw.Installs,
+		Installs: r.OpenClaw.Installs, TelegramAPI: r.OpenClaw.TelegramAPI,
 	})
 	environment := runtime.Environment()
 	maps.Copy(environment, r.Environment)

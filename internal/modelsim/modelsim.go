@@ -35,8 +35,8 @@ type Asked struct {
 	Key, Model string
 	// Instructions are the system prompt, and Text what somebody has said.
 	Instructions, Text string
-	// Conversation is all that was said before, by anybody.
-	Conversation string
+	// Before is what was said before it in the same conversation.
+	Before []string
 }
 
 // Model is a model that listens.
@@ -119,10 +119,10 @@ func (m *Model) complete(w http.ResponseWriter, r *http.Request) {
 		case message.Role == "system" || message.Role == "developer":
 			asked.Instructions += text
 		case message.Role == "user" && !strings.HasPrefix(text, internal):
+			if asked.Text != "" {
+				asked.Before = append(asked.Before, asked.Text)
+			}
 			asked.Text = said(text)
-			asked.Conversation += text + "\n"
-		default:
-			asked.Conversation += text + "\n"
 		}
 	}
 	m.mu.Lock()

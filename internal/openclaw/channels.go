@@ -6,6 +6,7 @@ package openclaw
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/cedros-io/open-spawn/internal/protocol"
 )
@@ -17,17 +18,24 @@ type kind struct {
 	// plugin is its plugin, where that does not come along.
 	plugin string
 	// own says what is particular about it.
-	own func(c protocol.Channel) map[string]any
+	own func(c protocol.Channel, at Place) map[string]any
 }
 
 var kinds = map[string]kind{
-	"Telegram": {"telegram", "", func(c protocol.Channel) map[string]any {
-		return map[string]any{"botToken": reference(variableOf(c.Token)), "streaming": map[string]any{"mode": "off"}}
+	"Telegram": {"telegram", "", func(c protocol.Channel, at Place) map[string]any {
+		section := map[string]any{
+			"botToken": reference(variableOf(c.Token)), "streaming": map[string]any{"mode": "off"},
+		}
+		if at.TelegramAPI != "" {
+			section["apiRoot"] = at.TelegramAPI
+			section["network"] = map[string]any{"dangerouslyAllowPrivateNetwork": true} // it is the owner's, and may be near
+		}
+		return section
 	}},
-	"Discord": {"discord", "discord", func(c protocol.Channel) map[string]any {
+	"Discord": {"discord", "discord", func(c protocol.Channel, _ Place) map[string]any {
 		return map[string]any{"token": reference(variableOf(c.Token))}
 	}},
-	"Slack": {"slack", "slack", func(c protocol.Channel) map[string]any {
+	"Slack": {"slack", "slack", func(c protocol.Channel, _ Place) map[string]any {
 		return map[string]any{
 			"mode":     "socket", // it calls out, and nobody calls in
 			"botToken": reference(variableOf(c.Token)), "appToken": reference(variableOf(c.AppToken)),
@@ -38,7 +46,7 @@ var kinds = map[string]kind{
 }
 
 // channels: a bot answers those that are listed, in direct messages, and nobody else.
-func channels(wanted []protocol.Channel) (map[string]any, error) {
+func channels(wanted []protocol.Channel, at Place) (map[string]any, error) {
 	all := map[string]any{}
 	for _, c := range wanted {
 		of, known := kinds[c.Type]
@@ -52,7 +60,7 @@ func channels(wanted []protocol.Channel) (map[string]any, error) {
 			"enabled": true, "configWrites": false, "groupPolicy": "disabled",
 			"dmPolicy": "allowlist", "allowFrom": list(c.AllowFrom),
 		}
-		maps.Copy(section, of.own(c))
+		maps.Copy(section, of.own(c, at))
 		all[of.section] = section
 	}
 	return all, nil
@@ -66,7 +74,13 @@ func list(items []string) []any {
 	return all
 }
 
-// Plugins are what is to be installed from npm before OpenClaw starts with a config, each at OpenClaw's own version.
+// Section is the name in openclaw.json of a type of channel.
+func Section(channel string) string { return kinds[channel].section }
+
+// ChannelTypes are the types of channels that there are, in order.
+func ChannelTypes() []string { return slices.Sorted(maps.Keys(kinds)) }
+
+// Plugins are what must be in place before OpenClaw starts with a config, each at OpenClaw's own version.
 func Plugins(c *protocol.BotConfig) []string {
 	var all []string
 	for _, channel := range c.Channels {

@@ -16,7 +16,7 @@ func config(c *protocol.BotConfig, r release, at Place) (map[string]any, error) 
 	if err != nil {
 		return nil, err
 	}
-	talks, err := channels(c.Channels)
+	talks, err := channels(c.Channels, at)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,9 @@ type Place struct {
 	State, Workspace string
 	// Port is where it listens, on loopback only.
 	Port int
+	// TelegramAPI is a Bot API server to be used in the place of Telegram's own. No Bot can say it: it sees the bot's
+	// token and all that is said.
+	TelegramAPI string
 }
 
 // Rendered is all that OpenClaw reads.
@@ -28,7 +31,8 @@ type Rendered struct {
 	Environment map[string]string
 	// Workspace are the files that we keep in the workspace, by their path in it.
 	Workspace map[string][]byte
-	// Ignored are the paths in spec.openclaw.config that open-spawn sets itself, or lets nobody set.
+	// Ignored are the paths in spec.openclaw.config that open-spawn sets itself, or lets nobody set, and the skills of
+	// spec.skills, which are not installed.
 	Ignored []string
 }
 
@@ -61,7 +65,9 @@ func Render(c *protocol.BotConfig, secrets map[string]string, at Place) (*Render
 	if err != nil {
 		return nil, err
 	}
-	return &Rendered{Config: text.Bytes(), Environment: variables, Workspace: files, Ignored: ignored}, nil
+	return &Rendered{
+		Config: text.Bytes(), Environment: variables, Workspace: files, Ignored: append(ignored, notInstalled(c)...),
+	}, nil
 }
 
 // over lays ours over theirs: where both say something ours counts, unless both are objects.

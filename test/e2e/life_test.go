@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,7 +37,7 @@ func TestABotLivesFromApplyToDelete(t *testing.T) {
 	}
 	l.weigh(bot)
 	for _, chapter := range []func(*life, *spawnv1.Bot){
-		anotherPersona, anotherKey, badConfig, anotherVersion, killed, pausedAndResumed, deleted,
+		anotherPersona, anotherKey, badConfig, anotherVersion, telegram, killed, pausedAndResumed, deleted,
 	} {
 		bot, err := l.bot(t.Context())
 		if err != nil {
@@ -82,7 +83,7 @@ func anotherVersion(l *life, bot *spawnv1.Bot) {
 	if bot.Status.OpenClawVersion != openclaw.Default {
 		l.Errorf("it runs OpenClaw %q", bot.Status.OpenClawVersion)
 	}
-	if !strings.Contains(l.answers(bot, "nonce-5").Conversation, "nonce-4") {
+	if !slices.Contains(l.answers(bot, "nonce-5").Before, "nonce-4") {
 		l.Error("the newer version has forgotten what was said to the older one")
 	}
 }
@@ -128,7 +129,7 @@ func pausedAndResumed(l *life, bot *spawnv1.Bot) {
 	}
 	l.patch(`{"spec":{"desiredState":"Running"}}`)
 	bot = l.ready("resume to Ready")
-	if !strings.Contains(l.answers(bot, "nonce-6").Conversation, "nonce-5") {
+	if !slices.Contains(l.answers(bot, "nonce-6").Before, "nonce-5") {
 		l.Error("it has forgotten what was said before the pause")
 	}
 }

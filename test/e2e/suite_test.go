@@ -22,13 +22,18 @@ import (
 	"github.com/cedros-io/open-spawn/internal/localrun/stage"
 	"github.com/cedros-io/open-spawn/internal/modelsim"
 	"github.com/cedros-io/open-spawn/internal/openclaw"
+	"github.com/cedros-io/open-spawn/internal/telegramsim"
 )
 
 // What the test has; nothing where OpenClaw is not installed.
 var (
 	shared *stage.Stage
 	model  *modelsim.Model
+	people *telegramsim.Telegram
 )
+
+// botToken is what Telegram knows the bot by.
+const botToken = "123456:AAAA"
 
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(zap.New(zap.WriteTo(io.Discard)))
@@ -45,6 +50,7 @@ func TestMain(m *testing.M) {
 		code = m.Run()
 	}
 	model.Close()
+	people.Close()
 	if err := shared.Strike(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -68,15 +74,17 @@ func installed() (string, error) {
 }
 
 func raise(ctx context.Context, openClaw string) (err error) {
-	shared, model = &stage.Stage{}, modelsim.NewTLS()
+	shared, model, people = &stage.Stage{}, modelsim.NewTLS(), telegramsim.New(botToken)
 	authority := filepath.Join(os.TempDir(), fmt.Sprintf("open-spawn-e2e-%d.pem", os.Getpid()))
 	if err := os.WriteFile(authority, model.Authority(), 0o600); err != nil {
 		return err
 	}
 	shared, err = stage.Raise(ctx, stage.Options{
-		Gateways:       []string{"one"},
-		ManagerFlags:   []string{"--inventory-interval=1s"},
-		SimulatorFlags: []string{"--openclaw=" + openClaw, "--openclaw-ca-file=" + authority},
+		Gateways:     []string{"one"},
+		ManagerFlags: []string{"--inventory-interval=1s"},
+		SimulatorFlags: []string{
+			"--openclaw=" + openClaw, "--openclaw-ca-file=" + authority, "--openclaw-telegram-url=" + people.URL,
+		},
 	})
 	return err
 }

@@ -6,7 +6,7 @@ package openclaw
 import (
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
 
 	"github.com/cedros-io/open-spawn/internal/modelsim"
@@ -56,7 +56,7 @@ func TestAVersionThatDoesNotWorkGivesWayToTheOneThatDid(t *testing.T) {
 	if got := w.say("still there"); got != modelsim.Reply+"still there" {
 		t.Errorf("it answers %q", got)
 	}
-	if !strings.Contains(w.asked().Conversation, "remember 4711") {
-		t.Errorf("it has forgotten what was said before: %s", w.asked().Conversation)
+	if before := w.asked().Before; !slices.Contains(before, "remember 4711") {
+		t.Errorf("it has forgotten what was said before, but for %q", before)
 	}
 }

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
+	reads "github.com/cedros-io/open-spawn/internal/openclaw"
 )
 
 var errOtherConfig = errors.New("it does not run with the newest openclaw.json yet")
@@ -58,10 +60,17 @@ func (r *Runtime) isReady(ctx context.Context) error {
 	if _, err := r.asks.get(ctx, "/readyz", &says); err != nil {
 		return err
 	}
-	if !says.Ready {
+	rest := slices.DeleteFunc(slices.Clone(says.Failing), isChannel)
+	if !says.Ready && (len(says.Failing) == 0 || len(rest) > 0) {
 		return fmt.Errorf("OpenClaw is not ready; what fails: %s", strings.Join(says.Failing, ", "))
 	}
 	return nil
+}
+
+// isChannel tells whether what fails is a messaging service. OpenClaw works without it, and how it is Channels says: a
+// config is not refused, and a bot not stopped, because Telegram is down.
+func isChannel(failing string) bool {
+	return slices.ContainsFunc(reads.ChannelTypes(), func(kind string) bool { return reads.Section(kind) == failing })
 }
 
 // runsWhatIsThere compares two digests that OpenClaw makes, of the file and of what it runs.

@@ -82,7 +82,11 @@ func TestItWorksWhenItRunsWhatItIsToRun(t *testing.T) {
 		"it starts":              {startup: `{"status":"starting"}`, status: 503, says: "OpenClaw is starting"},
 		"it is another version":  {startup: `{"status":"started","version":"2025.1.1"}`, says: "OpenClaw 2025.1.1 answers"},
 		"somebody else is there": {startup: "hello", says: "somebody else listens on its port"},
-		"a channel fails":        {startup: started, readyz: `{"ready":false,"failing":["telegram"]}`, says: "telegram"},
+		"a channel fails":        {startup: started, readyz: `{"ready":false,"failing":["telegram"]}`, config: same},
+		"it is not ready":        {startup: started, readyz: `{"ready":false,"failing":[]}`, says: "not ready"},
+		"more than that fails": {
+			startup: started, readyz: `{"ready":false,"failing":["telegram","plugin-reload"]}`, says: "telegram, plugin-reload",
+		},
 		"it has the config before": {
 			startup: started, readyz: ready, says: "newest openclaw.json",
 			config: `{"payload":{"valid":true,"configRevisionHash":"b","appliedConfigHash":"a"}}`,

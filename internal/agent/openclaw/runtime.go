@@ -6,7 +6,6 @@
 package openclaw
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,6 +44,8 @@ type Options struct {
 	Port int
 	// Token is that of OpenClaw's own gateway: whoever has it may do anything with the bot.
 	Token string
+	// TelegramAPI is a Bot API server to be used in the place of Telegram's own.
+	TelegramAPI string
 }
 
 // Runtime is OpenClaw.
@@ -65,7 +66,9 @@ func (r *Runtime) Render(content json.RawMessage, secrets map[string]string) (re
 	if err := json.Unmarshal(content, &config); err != nil {
 		return render.Files{}, fmt.Errorf("reading the config: %w", err)
 	}
-	rendered, err := reads.Render(&config, secrets, reads.Place{State: r.State, Workspace: r.Workspace, Port: r.Port})
+	rendered, err := reads.Render(&config, secrets, reads.Place{
+		State: r.State, Workspace: r.Workspace, Port: r.Port, TelegramAPI: r.TelegramAPI,
+	})
 	if err != nil {
 		return render.Files{}, err
 	}
@@ -78,6 +81,7 @@ func (r *Runtime) Render(content json.RawMessage, secrets map[string]string) (re
 	return render.Files{
 		Runtime: []render.File{
 			{Name: versionFile, Content: []byte(config.OpenClaw.Version), AtStart: true},
+			{Name: pluginsFile, Content: pluginList(&config), AtStart: true},
 			{Name: render.EnvFile, Content: env, AtStart: true},
 			{Name: configFile, Content: rendered.Config},
 		},
@@ -125,11 +129,8 @@ func (r *Runtime) Version() string {
 // Program implements render.Runtime.
 func (r *Runtime) Program() (supervisor.Program, error) {
 	at, err := r.program(r.Directory)
-	return supervisor.Program{Command: at.node, Args: []string{at.entry, "gateway", "run"}}, err
+	return at.withPlugins(r.Directory, "gateway", "run"), err
 }
-
-// Channels implements render.Runtime.
-func (*Runtime) Channels(context.Context) ([]protocol.ChannelState, error) { return nil, nil }
 
 // version is the one that the files in a directory are for.
 func version(directory string) (string, error) {
@@ -140,8 +141,12 @@ func version(directory string) (string, error) {
 	return strings.TrimSpace(string(content)), nil
 }
 
-// program is that of a version: OpenClaw, and the Node that runs it.
-type program struct{ node, entry string }
+// program is that of a version: the Node that runs it, and the directory in which OpenClaw and its plugins are.
+type program struct{ node, home string }
+
+func (p program) entry() string {
+	return filepath.Join(p.home, "node_modules", "openclaw", "openclaw.mjs")
+}
 
 // program is the one that the files in a directory are for.
 func (r *Runtime) program(directory string) (program, error) {
@@ -157,11 +162,11 @@ func (r *Runtime) find(version string) (program, error) {
 	if !reads.IsVersion(version) {
 		return program{}, fmt.Errorf("%q is no version of OpenClaw", version)
 	}
-	came := program{r.Node, filepath.Join(r.Versions, version, "node_modules", "openclaw", "openclaw.mjs")}
+	came := program{r.Node, filepath.Join(r.Versions, version)}
 	added := install.Store{Directory: r.Installs}.Path(version)
-	later := program{filepath.Join(added, install.Node), filepath.Join(added, install.Entry(version))}
+	later := program{filepath.Join(added, install.Node), filepath.Join(added, version)}
 	for _, at := range []program{came, later} {
-		if _, err := os.Stat(at.entry); err == nil {
+		if _, err := os.Stat(at.entry()); err == nil {
 			return at, nil
 		}
 	}

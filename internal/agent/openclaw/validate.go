@@ -47,9 +47,12 @@ func (r *Runtime) Validate(ctx context.Context, directory string) error {
 		return fmt.Errorf("making room to validate: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
+	if err := at.showPlugins(directory, scratch); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, validateWithin)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, at.node, at.entry, "config", "validate", "--json") //nolint:gosec // as configured
+	cmd := exec.CommandContext(ctx, at.node, at.entry(), "config", "validate", "--json") //nolint:gosec // as configured
 	environment := r.Environment()
 	environment["OPENCLAW_STATE_DIR"] = scratch // it must not touch that of the one that runs
 	environment["OPENCLAW_CONFIG_PATH"] = filepath.Join(directory, configFile)

@@ -56,8 +56,8 @@ func StandIn(Where) (map[string]any, error) {
 }
 
 // OpenClaw is the real one, in a directory as hack/openclaw/install leaves it. More is what else it finds in its
-// environment. It listens on a port that is free when its machine boots.
-func OpenClaw(directory string, more map[string]string) Runtime {
+// environment, and telegram the URL of what it takes for that. It listens on a port that is free when its machine boots.
+func OpenClaw(directory, telegram string, more map[string]string) Runtime {
 	return func(at Where) (map[string]any, error) {
 		port, err := freePort()
 		if err != nil {
@@ -72,7 +72,7 @@ func OpenClaw(directory string, more map[string]string) Runtime {
 		return map[string]any{
 			"openclaw": map[string]any{
 				"node": filepath.Join(directory, "node", "bin", "node"), "versions": directory, "installs": in("versions"),
-				"state": in("state"), "home": in("home"), "port": port,
+				"state": in("state"), "home": in("home"), "port": port, "telegramAPI": telegram,
 			},
 			"workspace": in("workspace"), "environment": more, "restartSeconds": restAfterEnd,
 		}, nil
