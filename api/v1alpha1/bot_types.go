@@ -171,10 +171,16 @@ type BotConfigStatus struct {
 	Hash string `json:"hash,omitempty"`
 
 	// openclawVersion is the version of OpenClaw that was chosen when spec.openclaw.version was unset. It stays, so that
-	// another default of open-spawn restarts no bot.
+	// another default of open-spawn restarts no bot, unless a later version was named and runs since.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	OpenClawVersion string `json:"openclawVersion,omitempty"`
+
+	// desiredOpenclawVersion is the version of OpenClaw in the content of desiredVersion. It is behind that of the spec
+	// while the bot waits for its turn.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	DesiredOpenClawVersion string `json:"desiredOpenclawVersion,omitempty"`
 }
 
 // BotStatus is what the bot controller observed.
@@ -236,8 +242,8 @@ type BotStatus struct {
 	// +optional
 	SnapshotID int64 `json:"snapshotID,omitempty"`
 
-	// conditions are Ready, Admitted, DropletReady, AsSpecified, Registered, ConfigApplied and HeartbeatFresh always,
-	// Reconciling or Stalled while they are so.
+	// conditions are Ready, Admitted, DropletReady, AsSpecified, Registered, ConfigApplied, HeartbeatFresh and
+	// RuntimeHealthy always, Reconciling or Stalled while they are so.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

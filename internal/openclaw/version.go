@@ -13,7 +13,7 @@ import (
 const Default = "2026.9.6"
 
 // versions are those that there is a renderer for.
-var versions = []string{Default}
+var versions = []string{"2026.9.5", Default}
 
 // Supported are the versions that bots may run, the newest last.
 func Supported() []string { return slices.Clone(versions) }
