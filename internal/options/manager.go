@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -74,6 +75,10 @@ type Manager struct {
 	GatewayCAFile string
 	// AgentDir holds the builds of the agent that machines install; empty means that their image has one.
 	AgentDir string
+	// OpenClawArchives are the archives of OpenClaw that machines install; none means that their image has them.
+	OpenClawArchives Archives
+	// OpenClawMirror is where archives are found by their names; empty means that gateways have them.
+	OpenClawMirror string
 	// RequireDropletAddress lets a machine register from its own public address only.
 	RequireDropletAddress bool
 	// HealthProbeBindAddress is where /healthz and /readyz are served; 0 means nowhere.
@@ -195,6 +200,11 @@ func deliveryFlags(o *Manager, gateways *string, fs *flag.FlagSet) {
 	fs.StringVar(&o.AgentDir, "agent-dir", "",
 		"directory with agent-linux-amd64 and agent-linux-arm64, the builds of the agent that machines get from the "+
 			"gateway; unset means that their image has one")
+	fs.Var(&o.OpenClawArchives, "openclaw-archives",
+		"digests of the archives of OpenClaw that machines install, as sha256sum prints them, separated by line breaks or "+
+			"commas; unset means that their image has OpenClaw")
+	fs.StringVar(&o.OpenClawMirror, "openclaw-mirror", "",
+		"https URL under which machines find the archives by their names; unset means that gateways have them")
 	fs.BoolVar(&o.RequireDropletAddress, "require-droplet-address", false,
 		"let a machine register from its own public address only; not for gateways that do not see it")
 }
@@ -258,14 +268,25 @@ func (o Manager) validateDelivery() error {
 			"such as https://gateway.example.com")
 	}
 	for _, gateway := range o.GatewayURLs {
-		if u, err := url.Parse(gateway); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		if !isHTTPS(gateway) {
 			return fmt.Errorf("--gateway-url: %q is not an https URL such as https://gateway.example.com", gateway)
 		}
+	}
+	if mirror := o.OpenClawMirror; mirror != "" && !isHTTPS(mirror) {
+		return fmt.Errorf("--openclaw-mirror: %q is not an https URL such as https://mirror.example.com/openclaw", mirror)
+	}
+	if o.OpenClawMirror != "" && len(o.OpenClawArchives) == 0 {
+		return errors.New("--openclaw-mirror needs --openclaw-archives: machines take nothing whose digest they do not know")
 	}
 	if !namespacePattern.MatchString(o.DeliveryNamespace) {
 		return fmt.Errorf("--delivery-namespace: %q is not the name of a namespace", o.DeliveryNamespace)
 	}
 	return nil
+}
+
+func isHTTPS(value string) bool {
+	u, err := url.Parse(value)
+	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil && !strings.ContainsAny(value, " \\")
 }
 
 func isURL(value string) bool {

@@ -32,6 +32,8 @@ var FleetKey = []byte("the fleet key, of thirty-two byte")[:32]
 type Machines struct {
 	*standin.Machines
 
+	// DefaultOpenClaw is the version of Bots that name none, from the manager's next life on.
+	DefaultOpenClaw string
 	// Frozen is set while the manager's cache is told of no Lease of a machine.
 	Frozen bool
 
@@ -93,7 +95,7 @@ func (e *Env) newDelivery(i *Incarnation, kube client.Client) *bot.Delivery {
 	return &bot.Delivery{
 		Client: &lagging{Client: kube, machines: e.Machines}, Live: kube, Namespace: e.Machines.Namespace,
 		SystemNamespace: e.Namespace, Key: FleetKey, Gateways: []string{Gateway},
-		GatewayCA: func() string { return "" }, Fleet: i.Heard,
+		GatewayCA: func() string { return "" }, Fleet: i.Heard, DefaultOpenClaw: e.Machines.DefaultOpenClaw,
 	}
 }
 
