@@ -11,11 +11,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/controllers/bot"
 	"github.com/cedros-io/open-spawn/internal/protocol"
 	"github.com/cedros-io/open-spawn/internal/testenv"
 )
@@ -249,6 +252,38 @@ func TestABotThatIsIllIsNotInItsOwnWay(t *testing.T) {
 	f.untilAll("all run the newer version", newer)
 }
 
+func TestTwoThatLookAtOnceDoNotBothGo(t *testing.T) {
+	f := newFleet(t, 2, 1)
+	f.ask()
+	looks, other := 0, make(chan struct{})
+	f.Manager.After = func(r *http.Request) error {
+		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/v1alpha1/bots") {
+			return nil
+		}
+		if looks++; looks != 2 { // the first look is for nothing but the message; what the second has seen is acted on
+			return nil
+		}
+		go func() {
+			defer close(other)
+			_ = f.ReconcileBotBy(f.Manager, "bot-1")
+		}()
+		select {
+		case <-other:
+			t.Error("the other has not waited")
+		case <-clock.RealClock{}.After(300 * time.Millisecond):
+		}
+		return nil
+	}
+	if _, err := f.ReconcileBot("bot-0"); err != nil {
+		t.Fatal(err)
+	}
+	<-other
+	f.look()
+	if !slices.Equal(f.order, []string{"bot-0"}) {
+		t.Errorf("it was given to %v", f.order)
+	}
+}
+
 func TestAManagerThatDiesWhileItGivesATurnGivesNoOther(t *testing.T) {
 	for name, dies := range map[string]func(*http.Request) bool{
 		"before it is stored":    func(r *http.Request) bool { return toAPI(r) && strings.HasSuffix(r.URL.Path, "/status") },
@@ -280,10 +315,10 @@ func TestAManagerThatDiesWhileItGivesATurnGivesNoOther(t *testing.T) {
 func TestAnotherDefaultChangesNothingForBotsThatThereAre(t *testing.T) {
 	e := testenv.New(t)
 	m := e.Talk()
-	m.DefaultOpenClaw = older
+	m.Software = func(d *bot.Delivery) { d.DefaultOpenClaw = older }
 	e.Restart()
 	e.GivenReadyBot("scout")
-	m.DefaultOpenClaw = newer
+	m.Software = nil
 	e.Restart()
 	e.Settle()
 	e.GivenReadyBot("hawk")
