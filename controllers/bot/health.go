@@ -22,8 +22,8 @@ import (
 // agent itself gives a start 2 min, and needs to be told to run before.
 const startsWithin = 5 * time.Minute
 
-// health is the step that owns condition RuntimeHealthy: by the bot's last heartbeat OpenClaw works, is reached, and has
-// room. A heartbeat that says something new of it wakes us.
+// health is the step that owns condition RuntimeHealthy: by the bot's last heartbeat OpenClaw works, is reached, and
+// has room. A heartbeat that says something new of it wakes us.
 type health struct{}
 
 // Reconcile judges only what was heard lately: of a bot that is silent nothing is known.
@@ -53,26 +53,32 @@ func judgeHealth(s *scope) (verdict condition, again time.Duration) {
 	if c := pressure(s, facts.Disk); c != nil {
 		return *c, 0
 	}
-	works := facts.OpenClaw.Running && facts.OpenClaw.Healthy
-	switch starting := startsFor(s); {
-	case facts.AppliedConfig == 0:
+	if facts.AppliedConfig == 0 {
 		return status.Unknown(about, spawnv1.RuntimeStartingReason, "no config has run on machine %s yet",
 			s.droplet.Name), 0
-	case !works && isApplying(s):
-		return status.Unknown(about, spawnv1.ApplyingConfigReason, "version %d of the config is being applied",
-			s.letter.content.Version), 0
-	case !works && starting > 0:
-		return status.Unknown(about, spawnv1.RuntimeStartingReason, "%s starts: %s", nameOf(facts.OpenClaw),
-			wordsOf(facts.OpenClaw.Message)), starting
-	case !works:
-		return status.False(about, spawnv1.RuntimeUnhealthyReason,
-			"%s does not work%s, and is started again: %s; `journalctl -u openclaw` on the machine has more",
-			nameOf(facts.OpenClaw), afterRestarts(facts.OpenClaw.Restarts), wordsOf(facts.OpenClaw.Message)), 0
+	}
+	if !facts.OpenClaw.Running || !facts.OpenClaw.Healthy {
+		return ailing(s, facts.OpenClaw)
 	}
 	if broken := brokenChannels(s.bot, facts.Channels); broken != "" {
 		return status.False(about, spawnv1.ChannelDegradedReason, "%s", broken), 0
 	}
 	return status.True(about, spawnv1.RuntimeHealthyReason, "%s works", nameOf(facts.OpenClaw)), 0
+}
+
+// ailing says why a runtime does not work, or that it is merely on its way.
+func ailing(s *scope, o protocol.OpenClaw) (verdict condition, again time.Duration) {
+	const about = spawnv1.RuntimeHealthyCondition
+	if isApplying(s) {
+		return status.Unknown(about, spawnv1.ApplyingConfigReason, "version %d of the config is being applied",
+			s.letter.content.Version), 0
+	}
+	if starting := startsFor(s); starting > 0 {
+		return status.Unknown(about, spawnv1.RuntimeStartingReason, "%s starts: %s", nameOf(o), wordsOf(o.Message)), starting
+	}
+	return status.False(about, spawnv1.RuntimeUnhealthyReason,
+		"%s does not work%s, and is started again: %s; `journalctl -u openclaw` on the machine has more",
+		nameOf(o), afterRestarts(o.Restarts), wordsOf(o.Message)), 0
 }
 
 // isApplying tells whether the bot has a newer content than it runs, and has not said what became of it.

@@ -169,7 +169,9 @@ func TestWhatOfAConfigCountsForNothingIsTold(t *testing.T) {
 	m := e.Talk()
 	e.GivenReadyBot("scout")
 	bot := says(t, e, m, func(b *protocol.Heartbeat) {
-		b.Result = &protocol.ConfigResult{Version: 1, Applied: true, Message: "spec.openclaw.config: gateway counts for nothing"}
+		b.Result = &protocol.ConfigResult{
+			Version: 1, Applied: true, Message: "spec.openclaw.config: gateway counts for nothing",
+		}
 	})
 	e.WantCondition(bot, spawnv1.ConfigAppliedCondition, metav1.ConditionTrue, spawnv1.ConfigAppliedReason,
 		"the bot runs version 1; spec.openclaw.config: gateway counts for nothing")

@@ -65,8 +65,8 @@ func cannotRun(s *scope, named, delivered string) *condition {
 	return nil
 }
 
-// hasRun is the latest version that has written, or may be writing, the state on the bot's machine; empty when none has.
-// One that was tried and did not work has not: the agent has put back what was there before.
+// hasRun is the latest version that has written, or may be writing, the state on the bot's machine; empty when none
+// has. One that was tried and did not work has not: the agent has put back what was there before.
 func hasRun(s *scope, delivered string) string {
 	isRestored := s.droplet.Spec.SnapshotID != 0
 	if !isRegistered(s) {

@@ -25,37 +25,48 @@ import (
 // mostNamed is how many bots a message names.
 const mostNamed = 3
 
+// queueOf is what a bot that is to run another version finds of the others of its Account.
+type queueOf struct {
+	// down are those that are unavailable, with their reasons, and first those that go before a bot that is Live.
+	down, first []string
+	// halted is set when one of those that are down was given the version.
+	halted bool
+}
+
 // hindrance is why a bot is not given a version now; empty when it is. Of the bots of its Account so many may be
 // unavailable as the Account says; those that trade with real money come last.
 func (r *rollout) hindrance(bot *spawnv1.Bot, account *spawnv1.Account, bots []spawnv1.Bot, named string) string {
-	var down, first []string
-	halted := false
+	var q queueOf
 	for i := range bots {
 		other := &bots[i]
-		if client.ObjectKeyFromObject(other) == client.ObjectKeyFromObject(bot) || !isToRun(other) {
-			continue
-		}
-		why := r.unavailable(other)
-		if why != "" && (!isIll(bot) || isInRollout(other, named, why)) {
-			down = append(down, fmt.Sprintf("%s (%s)", called(bot, other), why))
-			halted = halted || hasFailed(other, named, why)
-		}
-		if isLive(bot) && !isLive(other) && namedOpenClaw(other) == named && (why != "" || !hasVersion(other, named)) {
-			first = append(first, called(bot, other))
+		if client.ObjectKeyFromObject(other) != client.ObjectKeyFromObject(bot) && isToRun(other) {
+			q.add(bot, other, named, r.unavailable(other))
 		}
 	}
 	most := max(int(account.Spec.MaxUnavailable), 1)
 	switch {
-	case len(down) >= most && halted:
+	case len(q.down) >= most && q.halted:
 		return fmt.Sprintf("the rollout halts until these are well: %s; Account %q lets %d be unavailable at once "+
-			"(spec.maxUnavailable)", list(down), account.Name, most)
-	case len(down) >= most:
+			"(spec.maxUnavailable)", list(q.down), account.Name, most)
+	case len(q.down) >= most:
 		return fmt.Sprintf("Account %q lets %d of its bots be unavailable at once (spec.maxUnavailable), and %d are: %s",
-			account.Name, most, len(down), list(down))
-	case len(first) > 0:
-		return fmt.Sprintf("bots that trade on paper go first, and %d are not through: %s", len(first), list(first))
+			account.Name, most, len(q.down), list(q.down))
+	case len(q.first) > 0:
+		return fmt.Sprintf("bots that trade on paper go first, and %d are not through: %s", len(q.first), list(q.first))
 	}
 	return ""
+}
+
+// add counts another bot, which is unavailable for a reason, or for none.
+func (q *queueOf) add(bot, other *spawnv1.Bot, named, why string) {
+	if why != "" && (!isIll(bot) || isInRollout(other, named, why)) {
+		q.down = append(q.down, fmt.Sprintf("%s (%s)", called(bot, other), why))
+		q.halted = q.halted || hasFailed(other, named, why)
+	}
+	goesFirst := isLive(bot) && !isLive(other) && namedOpenClaw(other) == named
+	if goesFirst && (why != "" || !hasVersion(other, named)) {
+		q.first = append(q.first, called(bot, other))
+	}
 }
 
 // isToRun tells whether a bot is one that its owner counts on.
@@ -106,8 +117,8 @@ func isInRollout(bot *spawnv1.Bot, named, why string) bool {
 	return why == spawnv1.ApplyingConfigReason || hasFailed(bot, named, why)
 }
 
-// hasFailed tells whether a bot was given the version and is not well: it could not run it and went back, or runs it and
-// has fallen ill.
+// hasFailed tells whether a bot was given the version and is not well: it could not run it and went back, or runs it
+// and has fallen ill.
 func hasFailed(bot *spawnv1.Bot, named, why string) bool {
 	return hasVersion(bot, named) && why != spawnv1.ApplyingConfigReason
 }

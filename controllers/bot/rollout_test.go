@@ -37,7 +37,7 @@ type fleet struct {
 	most  int        // how many at once were not available because of it
 }
 
-func newFleet(t *testing.T, size, maxUnavailable int32, edit ...func(*spawnv1.Bot)) *fleet {
+func newFleet(t *testing.T, size, maxUnavailable int32) *fleet {
 	t.Helper()
 	f := &fleet{Env: testenv.New(t), t: t}
 	f.machines = f.Talk()
@@ -47,7 +47,7 @@ func newFleet(t *testing.T, size, maxUnavailable int32, edit ...func(*spawnv1.Bo
 	for i := range size {
 		name := fmt.Sprintf("bot-%d", i)
 		f.names = append(f.names, name)
-		f.GivenBot(name, append(edit, func(b *spawnv1.Bot) { b.Spec.OpenClaw.Version = older })...)
+		f.GivenBot(name, func(b *spawnv1.Bot) { b.Spec.OpenClaw.Version = older })
 	}
 	f.untilAll("all run the older version", older)
 	f.watch()

@@ -122,7 +122,9 @@ func TestNewsIsWhatSomebodyActsOn(t *testing.T) {
 	before := protocol.Heartbeat{
 		OpenClaw: protocol.OpenClaw{Running: true, Healthy: true, Version: "2026.9.6"},
 		Channels: []protocol.ChannelState{{Type: "Telegram", Connected: true}},
-		Disk:     protocol.Space{TotalBytes: 25 * gib, FreeBytes: 10 * gib}, Bootstrap: &protocol.BootstrapStep{Name: "runtime"},
+		Disk:     protocol.Space{TotalBytes: 25 * gib, FreeBytes: 10 * gib},
+
+		Bootstrap: &protocol.BootstrapStep{Name: "runtime"},
 	}
 	for name, test := range map[string]struct {
 		change func(*protocol.Heartbeat)

@@ -94,8 +94,8 @@ func digestOf(path string) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// agent gives a build of the agent, or an archive. It is no secret, and whoever gets it checks its digest. Archives take
-// long, and have a pool of their own: a machine that has no agent yet is not kept waiting for them.
+// agent gives a build of the agent, or an archive. It is no secret, and whoever gets it checks its digest. Archives
+// take long, and have a pool of their own: a machine that has no agent yet is not kept waiting for them.
 func (g *Gateway) agent(x *exchange) error {
 	if err := take(g.limits.agents, x.network(), "too many builds are asked for from this network"); err != nil {
 		return err

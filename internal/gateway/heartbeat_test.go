@@ -25,7 +25,8 @@ func TestWhatAMachineSaysIsInItsLease(t *testing.T) {
 	})
 	orders := r.beat(t, credential)
 	if !orders.Run || orders.NextHeartbeatSeconds != 30 || len(orders.AgentSHA256) != 1 ||
-		len(orders.OpenClawSHA256["2026.9.6"]) != 1 || len(orders.Gateways) != 1 || orders.GatewayCA != "pem" || orders.ConfigVersion != 0 {
+		len(orders.OpenClawSHA256["2026.9.6"]) != 1 || len(orders.Gateways) != 1 ||
+		orders.GatewayCA != "pem" || orders.ConfigVersion != 0 {
 		t.Errorf("orders %+v", orders)
 	}
 	r.beat(t, credential, func(h *protocol.Heartbeat) {
@@ -49,11 +50,11 @@ func TestWhatAMachineSaysIsInItsLease(t *testing.T) {
 		h.AppliedConfig, h.OpenClaw = 4, p.Facts.OpenClaw
 		for range 12 {
 			h.Channels = append(h.Channels, protocol.ChannelState{
-				Type: strings.Repeat("T", 100), Message: strings.Repeat("ü", 300),
+				Type: strings.Repeat("T", 64), Message: strings.Repeat("ü", 300),
 			})
 		}
 	})
-	eventually(t, "what is new of channels is in the Lease", func() bool { return presenceOf(t, name).Facts.Channels != nil })
+	eventually(t, "channels are in the Lease", func() bool { return presenceOf(t, name).Facts.Channels != nil })
 	channels := presenceOf(t, name).Facts.Channels
 	if len(channels) != 8 || len(channels[0].Type) != 64 || len(channels[0].Message) != 512 {
 		t.Errorf("%d channels, the first of them %+v", len(channels), channels[0])
@@ -64,7 +65,7 @@ func TestWhatAMachineSaysIsInItsLease(t *testing.T) {
 			disk.FreeBytes = free
 			h.AppliedConfig, h.OpenClaw, h.Channels, h.Disk = 4, p.Facts.OpenClaw, channels, disk
 		})
-		eventually(t, "what is new of the disk is in the Lease", func() bool { return presenceOf(t, name).Facts.Disk == disk })
+		eventually(t, "the disk is in the Lease", func() bool { return presenceOf(t, name).Facts.Disk == disk })
 	}
 }
 

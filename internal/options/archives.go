@@ -32,8 +32,9 @@ func (a *Archives) String() string {
 	}
 	var lines []string
 	for _, version := range slices.Sorted(maps.Keys(*a)) {
-		for _, architecture := range slices.Sorted(maps.Keys((*a)[version])) {
-			lines = append(lines, fmt.Sprintf("%s  openclaw-%s-linux-%s.tar.gz", (*a)[version][architecture], version, architecture))
+		builds := (*a)[version]
+		for _, kind := range slices.Sorted(maps.Keys(builds)) {
+			lines = append(lines, fmt.Sprintf("%s  openclaw-%s-linux-%s.tar.gz", builds[kind], version, kind))
 		}
 	}
 	return strings.Join(lines, ",")
@@ -65,7 +66,7 @@ func (a *Archives) Set(value string) error {
 }
 
 // add reads one line as sha256sum prints it: a digest, and a file that may have a path and a * before it.
-func (a Archives) add(line string) error {
+func (a *Archives) add(line string) error {
 	digest, file, _ := strings.Cut(line, " ")
 	file = path.Base(strings.TrimPrefix(strings.TrimSpace(file), "*"))
 	match := archivePattern.FindStringSubmatch(file)
@@ -78,12 +79,12 @@ func (a Archives) add(line string) error {
 		return fmt.Errorf("%s: machines are %s", file, strings.Join(architectures(), " or "))
 	}
 	version, architecture := match[1], match[2]
-	if known := a[version][architecture]; known != "" && known != digest {
+	if known := (*a)[version][architecture]; known != "" && known != digest {
 		return errors.New(file + " is there twice, with two digests")
 	}
-	if a[version] == nil {
-		a[version] = map[string]string{}
+	if (*a)[version] == nil {
+		(*a)[version] = map[string]string{}
 	}
-	a[version][architecture] = digest
+	(*a)[version][architecture] = digest
 	return nil
 }

@@ -13,11 +13,13 @@ import (
 
 func TestArchivesAreWhatSha256sumPrints(t *testing.T) {
 	a, b, c, d := strings.Repeat("a", 64), strings.Repeat("b", 64), strings.Repeat("c", 64), strings.Repeat("d", 64)
-	lines := "# ours\n" + a + "  openclaw-2026.9.6-linux-amd64.tar.gz\n" + b + " *bin/archives/openclaw-2026.9.6-linux-arm64.tar.gz\n"
-	env := environment{"OPENSPAWN_OPENCLAW_ARCHIVES": lines, "OPENSPAWN_OPENCLAW_MIRROR": "https://mirror.example/openclaw"}
+	const mirror = "https://mirror.example/openclaw"
+	lines := "# ours\n" + a + "  openclaw-2026.9.6-linux-amd64.tar.gz\n" +
+		b + " *bin/archives/openclaw-2026.9.6-linux-arm64.tar.gz\n"
+	env := environment{"OPENSPAWN_OPENCLAW_ARCHIVES": lines, "OPENSPAWN_OPENCLAW_MIRROR": mirror}
 	got, _, err := parse(env, tokenFile)
 	want := options.Archives{"2026.9.6": {"amd64": a, "arm64": b}}
-	if err != nil || !reflect.DeepEqual(got.OpenClawArchives, want) || got.OpenClawMirror != "https://mirror.example/openclaw" {
+	if err != nil || !reflect.DeepEqual(got.OpenClawArchives, want) || got.OpenClawMirror != mirror {
 		t.Errorf("archives %v, mirror %q, %v", got.OpenClawArchives, got.OpenClawMirror, err)
 	}
 	flag := c + " openclaw-2026.9.5-linux-amd64.tar.gz, " + d + " openclaw-2026.9.5-linux-arm64.tar.gz"
@@ -37,18 +39,20 @@ func TestArchivesAreWhatSha256sumPrints(t *testing.T) {
 
 func TestABadArchiveIsNamed(t *testing.T) {
 	digest := strings.Repeat("a", 64)
-	good := digest + " openclaw-2026.9.6-linux-amd64.tar.gz," + digest + " openclaw-2026.9.6-linux-arm64.tar.gz"
+	file := func(version, kind string) string { return " openclaw-" + version + "-linux-" + kind + ".tar.gz" }
+	good := digest + file("1.2.3", "amd64") + "," + digest + file("1.2.3", "arm64")
+	archives := func(value string) []string { return []string{"--openclaw-archives=" + value} }
 	for name, test := range map[string]struct {
 		args []string
 		want string
 	}{
-		"no digest":          {[]string{"--openclaw-archives=abc openclaw-2026.9.6-linux-amd64.tar.gz"}, "64 hexadecimal"},
-		"a digest alone":     {[]string{"--openclaw-archives=" + digest}, "is not called openclaw-VERSION"},
-		"another file":       {[]string{"--openclaw-archives=" + digest + " node.tar.gz"}, `"node.tar.gz" is not called`},
-		"another machine":    {[]string{"--openclaw-archives=" + digest + " openclaw-1.2.3-linux-riscv64.tar.gz"}, "amd64 or arm64"},
-		"only one of them":   {[]string{"--openclaw-archives=" + digest + " openclaw-1.2.3-linux-amd64.tar.gz"}, "no archive for arm64"},
-		"two digests":        {[]string{"--openclaw-archives=" + good + "," + strings.Repeat("b", 64) + " openclaw-2026.9.6-linux-arm64.tar.gz"}, "twice"},
-		"a mirror over http": {[]string{"--openclaw-archives=" + good, "--openclaw-mirror=http://mirror.example"}, "--openclaw-mirror"},
+		"no digest":          {archives("abc" + file("1.2.3", "amd64")), "64 hexadecimal"},
+		"a digest alone":     {archives(digest), "is not called openclaw-VERSION"},
+		"another file":       {archives(digest + " node.tar.gz"), `"node.tar.gz" is not called`},
+		"another machine":    {archives(digest + file("1.2.3", "riscv64")), "amd64 or arm64"},
+		"only one of them":   {archives(digest + file("1.2.3", "amd64")), "no archive for arm64"},
+		"two digests":        {archives(good + "," + strings.Repeat("b", 64) + file("1.2.3", "arm64")), "twice"},
+		"a mirror over http": {append(archives(good), "--openclaw-mirror=http://mirror.example"), "--openclaw-mirror"},
 		"a mirror alone":     {[]string{"--openclaw-mirror=https://mirror.example"}, "--openclaw-archives"},
 	} {
 		_, _, err := parse(nil, append([]string{tokenFile}, test.args...)...)
