@@ -160,8 +160,8 @@ const (
 )
 
 // RuntimeHealthyCondition is True while OpenClaw runs on the machine and says that it works, its channels are
-// connected, and it has room. It is Unknown with WaitingForRegistration before the machine has registered, and with the reason of
-// HeartbeatFresh while the bot is not heard.
+// connected, and it has room. It is Unknown with WaitingForRegistration before the machine has registered, and with the
+// reason of HeartbeatFresh while the bot is not heard.
 const RuntimeHealthyCondition = "RuntimeHealthy"
 
 // Reasons of RuntimeHealthy.

@@ -69,27 +69,27 @@ func cannotRun(s *scope, named, delivered string) *condition {
 // has. One that was tried and did not work has not: the agent has put back what was there before.
 func hasRun(s *scope, delivered string) string {
 	isRestored := s.droplet.Spec.SnapshotID != 0
-	if !isRegistered(s) {
-		if isRestored {
-			return s.bot.Status.OpenClawVersion
-		}
-		return ""
+	facts := &protocol.Heartbeat{}
+	if isRegistered(s) {
+		facts = &s.letter.presence.Facts
 	}
-	facts := &s.letter.presence.Facts
 	if facts.AppliedConfig == 0 && !isRestored {
 		return ""
 	}
 	ran := cmp.Or(facts.OpenClaw.Version, s.bot.Status.OpenClawVersion)
-	content := s.letter.content
-	if content == nil {
-		return ran
-	}
-	hasApplied := facts.AppliedConfig >= content.Version
-	mayApply := expects(s) && isApplying(s)
-	if (hasApplied || mayApply) && (ran == "" || isOlder(ran, delivered)) {
+	if takesUp(s) && (ran == "" || isOlder(ran, delivered)) {
 		return delivered
 	}
 	return ran
+}
+
+// takesUp tells whether the machine runs the content that it was given, or may be about to.
+func takesUp(s *scope) bool {
+	content := s.letter.content
+	if content == nil || !isRegistered(s) {
+		return false
+	}
+	return s.letter.presence.Facts.AppliedConfig >= content.Version || expects(s) && isApplying(s)
 }
 
 // isOlder compares two versions; one that is none is not older.
