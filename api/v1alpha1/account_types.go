@@ -95,7 +95,8 @@ type AccountSpec struct {
 	// +optional
 	LLMPolicy LLMPolicy `json:"llmPolicy,omitempty,omitzero"`
 
-	// maxUnavailable is how many bots of the account a rollout may take down at once, 1 to 100. Defaults to 1.
+	// maxUnavailable is how many bots of the account may be unavailable for a rollout to go on, 1 to 100: another version
+	// of OpenClaw is given to so many at once, and to no more while one of them is not well. Defaults to 1.
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=1

@@ -50,6 +50,11 @@ const (
 	WaitingForInventoryReason = "WaitingForInventory"
 	// WaitingForInstanceReason: the machine's Droplet exists and its instance is on its way. (Reconciling)
 	WaitingForInstanceReason = "WaitingForInstance"
+	// BootstrappingReason: the machine runs, and is being set up; the message names the step. (Reconciling)
+	BootstrappingReason = "Bootstrapping"
+	// BootstrapFailedReason: a step of setting the machine up has failed, and is tried again; the message names it and
+	// has its last words. (Reconciling)
+	BootstrapFailedReason = "BootstrapFailed"
 	// ReplacingMachineReason: the earlier machine is being destroyed before the next one is created. (Reconciling)
 	ReplacingMachineReason = "ReplacingMachine"
 	// HibernatingReason: a snapshot of the machine is taken, and the machine destroyed once there is one. (Reconciling)
@@ -112,8 +117,8 @@ const HeartbeatFreshCondition = "HeartbeatFresh"
 const (
 	// HeartbeatReceivedReason: a heartbeat has come within the grace period.
 	HeartbeatReceivedReason = "HeartbeatReceived"
-	// NotExpectedReason: there is no machine, it is off, or it is on its way there; the same is said by ConfigApplied.
-	// (Reconciling)
+	// NotExpectedReason: there is no machine, it is off, or it is on its way there; the same is said by ConfigApplied and
+	// RuntimeHealthy. (Reconciling)
 	NotExpectedReason = "NotExpected"
 	// HeartbeatMissedReason: nothing was heard for the grace period, although gateways receive. (Reconciling)
 	HeartbeatMissedReason = "HeartbeatMissed"
@@ -143,4 +148,34 @@ const (
 	ConfigMapNotFoundReason = "ConfigMapNotFound"
 	// ConfigTooLargeReason: the config with its workspace and keys is larger than can be delivered. (Stalled)
 	ConfigTooLargeReason = "ConfigTooLarge"
+	// RolloutWaitingReason: the Bot is to run another version of OpenClaw, and goes on with its own until it is its turn,
+	// by the Account's maxUnavailable; the message says for whom it waits. (Reconciling)
+	RolloutWaitingReason = "RolloutWaiting"
+	// OpenClawVersionUnsupportedReason: open-spawn cannot run the version of OpenClaw that the Bot names; the message has
+	// those that it can. (Stalled)
+	OpenClawVersionUnsupportedReason = "OpenClawVersionUnsupported"
+	// OpenClawDowngradeReason: the Bot names a version of OpenClaw below the one that has run on its machine, whose state
+	// it would refuse. (Stalled)
+	OpenClawDowngradeReason = "OpenClawDowngrade"
+)
+
+// RuntimeHealthyCondition is True while OpenClaw runs on the machine and says that it works, its channels are
+// connected, and it has room. It is Unknown with WaitingForRegistration before the machine has registered, and with the
+// reason of HeartbeatFresh while the bot is not heard.
+const RuntimeHealthyCondition = "RuntimeHealthy"
+
+// Reasons of RuntimeHealthy.
+const (
+	// RuntimeHealthyReason: OpenClaw runs and works, as far as it says.
+	RuntimeHealthyReason = "RuntimeHealthy"
+	// RuntimeStartingReason: OpenClaw starts for the first time, or since the machine was switched on. (Reconciling)
+	RuntimeStartingReason = "RuntimeStarting"
+	// RuntimeUnhealthyReason: OpenClaw is to run and does not, or says that it does not work; it is started again. The
+	// message has its words. (Reconciling)
+	RuntimeUnhealthyReason = "RuntimeUnhealthy"
+	// ChannelDegradedReason: people do not reach the bot by one of its channels; the message names it, what it says, and
+	// its Secret. (Reconciling)
+	ChannelDegradedReason = "ChannelDegraded"
+	// DiskPressureReason: less than 5 % of the machine's disk was free, and 8 % are not yet. (Reconciling)
+	DiskPressureReason = "DiskPressure"
 )

@@ -26,7 +26,8 @@ type LLM struct {
 	// +required
 	APIKeySecretRef SecretKeyReference `json:"apiKeySecretRef"`
 
-	// baseURL is the https endpoint of provider custom; the Account must allow its host.
+	// baseURL is the https endpoint of provider custom; the Account must allow its host. It must be reached over the
+	// internet: private networks, such as that of the machine's VPC, are out of a bot's reach.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
@@ -69,7 +70,9 @@ type Skill struct {
 // OpenClaw is the runtime's version, configuration and workspace.
 // +kubebuilder:validation:XValidation:rule="!has(self.config) || self.config.all(k, k in ['agents', 'commands', 'logging', 'memory', 'messages', 'models', 'session', 'skills', 'tools'])",message="only agents, commands, logging, memory, messages, models, session, skills and tools may be set here; open-spawn writes the rest of openclaw.json",fieldPath=".config"
 type OpenClaw struct {
-	// version is one exact version such as 2026.9.6. Unset is resolved once and recorded in status.openclawVersion.
+	// version is one exact version such as 2026.9.6. A bot that runs is given another one when it is its turn, see the
+	// Account's maxUnavailable; one below that which has run on the machine is refused. Unset is chosen once, and
+	// recorded in status.config.openclawVersion.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64

@@ -112,7 +112,8 @@ type BotSpec struct {
 	// +kubebuilder:validation:MaxItems=32
 	Credentials []Credential `json:"credentials,omitempty"`
 
-	// skills are installed for the bot, each pinned to one version, at most 32.
+	// skills are those that the bot is to have, each pinned to one version, at most 32. None is installed yet: the
+	// ConfigApplied condition says so of each, and workspaceConfigMapRef brings files of yours.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -139,42 +140,6 @@ type BotSpec struct {
 	// +optional
 	// +kubebuilder:default={}
 	Heartbeat Heartbeat `json:"heartbeat,omitempty,omitzero"`
-}
-
-// BotConfigStatus is which configuration the bot should run and which it runs.
-type BotConfigStatus struct {
-	// desiredVersion is the number of the content that the bot should run.
-	// +optional
-	DesiredVersion int64 `json:"desiredVersion,omitempty"`
-
-	// appliedVersion is the number of the content that the bot says it runs.
-	// +optional
-	AppliedVersion int64 `json:"appliedVersion,omitempty"`
-
-	// summary is both numbers as "desired/applied", for tables.
-	// +optional
-	// +kubebuilder:validation:MaxLength=48
-	Summary string `json:"summary,omitempty"`
-
-	// appliedAt is when appliedVersion was reported.
-	// +optional
-	AppliedAt *metav1.Time `json:"appliedAt,omitempty"`
-
-	// message is why the newest version was not applied; empty when it was.
-	// +optional
-	// +kubebuilder:validation:MaxLength=1024
-	Message string `json:"message,omitempty"`
-
-	// hash tells the content of desiredVersion, keys included, from others. It is keyed: nobody can try keys on it.
-	// +optional
-	// +kubebuilder:validation:MaxLength=64
-	Hash string `json:"hash,omitempty"`
-
-	// openclawVersion is the version of OpenClaw that was chosen when spec.openclaw.version was unset. It stays, so that
-	// another default of open-spawn restarts no bot.
-	// +optional
-	// +kubebuilder:validation:MaxLength=64
-	OpenClawVersion string `json:"openclawVersion,omitempty"`
 }
 
 // BotStatus is what the bot controller observed.
@@ -236,8 +201,8 @@ type BotStatus struct {
 	// +optional
 	SnapshotID int64 `json:"snapshotID,omitempty"`
 
-	// conditions are Ready, Admitted, DropletReady, AsSpecified, Registered, ConfigApplied and HeartbeatFresh always,
-	// Reconciling or Stalled while they are so.
+	// conditions are Ready, Admitted, DropletReady, AsSpecified, Registered, ConfigApplied, HeartbeatFresh and
+	// RuntimeHealthy always, Reconciling or Stalled while they are so.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

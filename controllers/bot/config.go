@@ -22,15 +22,13 @@ import (
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
-// defaultOpenClaw is the version of a bot that names none. What was chosen for a bot stays: see Bot.status.config.
-const defaultOpenClaw = "2026.9.6"
-
 // config is the step that owns condition ConfigApplied: the bot runs the newest version of what it is to run. It comes
 // last, and stores the letter.
 type config struct {
 	deliveries *deliveries
 	sources    *sources
 	readings   *readings
+	rollout    *rollout
 }
 
 // Reconcile renders what the bot is to run when that may have changed, gives it a number when it has, and says whether
@@ -40,9 +38,13 @@ func (c *config) Reconcile(ctx context.Context, s *scope) (reconcile.Result, err
 		s.set(notExpected(spawnv1.ConfigAppliedCondition))
 		return reconcile.Result{}, nil
 	}
+	c.deliveries.choose(s.bot, deliveredOpenClaw(s.letter.content))
+	var err error
+	if s.turn, err = c.rollout.judge(ctx, s); err != nil {
+		return reconcile.Result{}, err
+	}
 	reading := c.readings.last(s)
-	if !reading.isGood(s) {
-		var err error
+	if s.turn.refused == nil && !reading.isGood(s) {
 		if reading, err = c.read(ctx, s); err != nil {
 			return reconcile.Result{}, err
 		}
@@ -50,11 +52,23 @@ func (c *config) Reconcile(ctx context.Context, s *scope) (reconcile.Result, err
 	if err := c.deliveries.write(ctx, s.letter); err != nil {
 		return reconcile.Result{}, err
 	}
+	return reconcile.Result{RequeueAfter: c.conclude(s, reading)}, nil
+}
+
+// conclude says what there is to say, and when to look again.
+func (c *config) conclude(s *scope, reading reading) time.Duration {
+	again := reading.until.Sub(s.now)
+	if s.turn.refused != nil { // nothing was read, and nothing is before the spec changes
+		reading.wrong, reading.until, again = s.turn.refused, s.now, readEvery
+	}
+	if s.turn.waits != nil {
+		again = min(again, turnAgain)
+	}
 	c.judge(s, reading)
 	known := s.bot.Status.Config
 	reading.lags = known.DesiredVersion != known.AppliedVersion || reading.wrong != nil
 	c.readings.keep(s, reading)
-	return reconcile.Result{RequeueAfter: max(reading.until.Sub(s.now), time.Millisecond)}, nil
+	return max(again, time.Millisecond)
 }
 
 // read reads all that the Bot refers to, and puts the content into the letter if it is a new one. What is wrong with
@@ -63,8 +77,7 @@ func (c *config) read(ctx context.Context, s *scope) (reading, error) {
 	from, err := c.sources.read(ctx, s.bot)
 	var rendered *botconfig.Rendered
 	if err == nil {
-		from.OpenClawVersion = chosenOpenClaw(s.bot)
-		rendered, err = botconfig.Render(s.bot, from)
+		rendered, err = c.render(ctx, s, from)
 	}
 	if wrong := wrongWith(err); wrong != nil {
 		return c.readings.begin(s, wrong), nil
@@ -78,12 +91,22 @@ func (c *config) read(ctx context.Context, s *scope) (reading, error) {
 	return c.readings.begin(s, nil), nil
 }
 
-// chosenOpenClaw is the version for a Bot that names none, chosen once.
-func chosenOpenClaw(bot *spawnv1.Bot) string {
-	if bot.Spec.OpenClaw.Version == "" && bot.Status.Config.OpenClawVersion == "" {
-		bot.Status.Config.OpenClawVersion = defaultOpenClaw
+// render renders the content with the version of OpenClaw whose turn it is. The turn is taken last, by a bot that can
+// make use of it.
+func (c *config) render(ctx context.Context, s *scope, from botconfig.Sources) (*botconfig.Rendered, error) {
+	from.OpenClawVersion = s.turn.version
+	rendered, err := botconfig.Render(s.bot, from)
+	if err != nil || !s.turn.paced {
+		return rendered, err
 	}
-	return bot.Status.Config.OpenClawVersion
+	if err := c.rollout.take(ctx, s); err != nil {
+		return nil, err
+	}
+	if s.turn.version == from.OpenClawVersion {
+		return rendered, nil
+	}
+	from.OpenClawVersion = s.turn.version
+	return botconfig.Render(s.bot, from)
 }
 
 // number gives a content the next number, unless it is what the newest number is of already. Its secrets are sealed to
@@ -149,6 +172,7 @@ func (c *config) judge(s *scope, r reading) {
 	known := &s.bot.Status.Config
 	if content := s.letter.content; content != nil {
 		known.DesiredVersion, known.Hash = content.Version, content.Hash
+		known.DesiredOpenClawVersion = deliveredOpenClaw(content)
 	}
 	applied, message := int64(0), ""
 	if isRegistered(s) {
@@ -163,6 +187,9 @@ func (c *config) judge(s *scope, r reading) {
 	}
 	if applied != known.AppliedVersion {
 		known.AppliedVersion, known.AppliedAt = applied, &metav1.Time{Time: s.now}
+	}
+	if known.OpenClawVersion != "" && applied == known.DesiredVersion {
+		known.OpenClawVersion = known.DesiredOpenClawVersion // a Bot that names none any more keeps what it has
 	}
 	known.Message = message
 	known.Summary = fmt.Sprintf("%d/%d", known.DesiredVersion, known.AppliedVersion)
@@ -179,13 +206,24 @@ func (c *config) condition(s *scope, r reading) condition {
 	case known.Message != "":
 		return status.False(about, spawnv1.ConfigRejectedReason, "version %d was not applied, and version %d runs on: %s",
 			known.DesiredVersion, known.AppliedVersion, known.Message)
+	case known.AppliedVersion == known.DesiredVersion && s.turn.waits != nil:
+		return *s.turn.waits
 	case known.AppliedVersion == known.DesiredVersion:
-		return status.True(about, spawnv1.ConfigAppliedReason, "the bot runs version %d", known.AppliedVersion)
+		return status.True(about, spawnv1.ConfigAppliedReason, "the bot runs version %d%s", known.AppliedVersion,
+			remarkOn(s.letter.presence.Facts.Result, known.AppliedVersion))
 	case !expects(s):
 		return notExpected(about)
 	}
 	return status.Unknown(about, spawnv1.ApplyingConfigReason, "version %d is on its way, and version %d runs",
 		known.DesiredVersion, known.AppliedVersion)
+}
+
+// remarkOn is what the bot says of the version that it runs, such as what of it counts for nothing.
+func remarkOn(result *protocol.ConfigResult, version int64) string {
+	if result == nil || !result.Applied || result.Version != version || result.Message == "" {
+		return ""
+	}
+	return "; " + result.Message
 }
 
 // wrongWith is what to say of sources that cannot be rendered; nil when the error is of another kind.
@@ -211,4 +249,7 @@ func wrongWith(err error) *condition {
 }
 
 // forget is for a Bot that goes.
-func (c *config) forget(key types.NamespacedName) { c.readings.forget(key) }
+func (c *config) forget(key types.NamespacedName) {
+	c.readings.forget(key)
+	c.rollout.forget(key)
+}

@@ -176,6 +176,8 @@ func (c *Controller) Register(mgr ctrl.Manager, passes *inventory.Inventory, mac
 			builder.WithPredicates(accountChanged())).
 		Watches(&spawnv1.Account{}, handler.EnqueueRequestsFromMapFunc(waitingBotsOf(mgr.GetClient())),
 			builder.WithPredicates(slotsFreed())).
+		Watches(&spawnv1.Bot{}, handler.EnqueueRequestsFromMapFunc(waitingForTurn(mgr.GetClient())),
+			builder.WithPredicates(paceChanged())).
 		WatchesRawSource(passSource(c.names, passes)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: limiter})
 	if talk := c.talk.deliveries; talk != nil {

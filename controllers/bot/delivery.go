@@ -45,6 +45,13 @@ type Delivery struct {
 	GatewayCA func() string
 	// AgentSHA256 are the digests of the agent's builds, by architecture; empty when images have an agent already.
 	AgentSHA256 map[string]string
+	// OpenClawSHA256 are the digests of OpenClaw's archives, by version and by architecture; empty when images have all
+	// that they are to run.
+	OpenClawSHA256 map[string]map[string]string
+	// OpenClawMirror is the https URL under which archives are found by their names; empty when gateways have them.
+	OpenClawMirror string
+	// DefaultOpenClaw is the version of Bots that name none; empty means that of package openclaw.
+	DefaultOpenClaw string
 	// ChecksAddress is set if machines register from their own public addresses, and nowhere else.
 	ChecksAddress bool
 	// Fleet tells which machines are silent.
@@ -112,6 +119,7 @@ func (d *deliveries) address(m *delivery.Machine, bot *spawnv1.Bot, machine stri
 	m.Namespace, m.Bot = bot.Namespace, bot.Name
 	m.IntervalSeconds, m.GraceSeconds = bot.Spec.Heartbeat.IntervalSeconds, bot.Spec.Heartbeat.GraceSeconds
 	m.Gateways, m.GatewayCA = d.Gateways, d.GatewayCA()
+	m.AgentSHA256, m.OpenClawSHA256 = d.AgentSHA256, d.OpenClawSHA256
 	m.Registration.SHA256 = token.NewRegistration(d.Key, machine).Hash().String()
 }
 
@@ -148,9 +156,13 @@ func (d *deliveries) prepare(ctx context.Context, bot *spawnv1.Bot, machine stri
 	if err := d.write(ctx, l); err != nil {
 		return err
 	}
+	d.choose(bot, deliveredOpenClaw(l.content))
+	openclaw := namedOpenClaw(bot)
 	data, err := userdata.Render(userdata.Machine{
 		Name: machine, Gateways: d.Gateways, GatewayCA: d.GatewayCA(),
 		Registration: token.NewRegistration(d.Key, machine), AgentSHA256: d.AgentSHA256, Runtime: userdata.OpenClaw(),
+		Archive: userdata.Archive{Version: openclaw, SHA256: d.OpenClawSHA256[openclaw]}, Mirror: d.OpenClawMirror,
+		Packages: bot.Spec.Machine.Packages,
 	})
 	if err != nil {
 		return err

@@ -18,8 +18,8 @@ import (
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
-// machine is the step that owns condition DropletReady: the Bot's one Droplet exists and is Ready, or the Bot
-// hibernates and has none.
+// machine is the step that owns condition DropletReady: the Bot's one Droplet exists and is Ready, and its machine is
+// set up, or the Bot hibernates and has none.
 type machine struct {
 	client    client.Client
 	live      client.Reader
@@ -117,7 +117,11 @@ func (m *machine) keep(ctx context.Context, s *scope) (reconcile.Result, error) 
 	if err := m.mirror(ctx, bot, droplet); err != nil {
 		return reconcile.Result{}, err
 	}
-	s.set(dropletReadyCondition(bot, droplet))
+	ready, err := m.setUp(ctx, s, dropletReadyCondition(bot, droplet))
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	s.set(ready)
 	result := reconcile.Result{RequeueAfter: wait}
 	if bot.Status.SnapshotID != 0 && runs(droplet) {
 		return soonestOf(result, m.dropSnapshot(ctx, s)), nil

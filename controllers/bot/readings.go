@@ -41,13 +41,13 @@ type readingOf struct {
 	generation            int64
 	refresh, machine, key string
 	version               int64
-	hash                  string
+	hash, openclaw        string
 }
 
 func ofScope(s *scope) readingOf {
 	of := readingOf{
 		uid: s.bot.UID, generation: s.bot.Generation, refresh: s.bot.Annotations[spawnv1.RefreshAnnotation],
-		machine: s.droplet.Name,
+		machine: s.droplet.Name, openclaw: s.turn.version,
 	}
 	if isRegistered(s) {
 		of.key = s.bot.Status.SealKey

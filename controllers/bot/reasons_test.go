@@ -59,6 +59,17 @@ var provoked = map[string]string{
 	"SecretKeyNotFoundReason":      "TestWhatABotRefersToIsWaitedFor",
 	"ConfigMapNotFoundReason":      "TestWhatABotRefersToIsWaitedFor",
 	"ConfigTooLargeReason":         "TestWhatABotRefersToIsWaitedFor",
+
+	"BootstrappingReason":              "TestHowFarAMachineIsSetUpIsTold",
+	"BootstrapFailedReason":            "TestHowFarAMachineIsSetUpIsTold",
+	"RolloutWaitingReason":             "TestARolloutKeepsToWhatTheAccountAllows",
+	"OpenClawVersionUnsupportedReason": "TestAVersionThatCannotRunIsRefusedBeforeAnythingIsStopped",
+	"OpenClawDowngradeReason":          "TestAVersionThatCannotRunIsRefusedBeforeAnythingIsStopped",
+	"RuntimeHealthyReason":             "TestARuntimeThatDoesNotWorkIsToldWithItsWords",
+	"RuntimeStartingReason":            "TestARuntimeThatIsOnItsWayIsNotToldOff",
+	"RuntimeUnhealthyReason":           "TestARuntimeThatDoesNotWorkIsToldWithItsWords",
+	"ChannelDegradedReason":            "TestAChannelThatIsNotConnectedIsToldWithItsSecret",
+	"DiskPressureReason":               "TestAFullDiskIsToldOnceAndForgottenOnlyWellBelow",
 }
 
 func TestEveryReasonOfABotIsProvokedByATest(t *testing.T) {

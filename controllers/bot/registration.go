@@ -51,9 +51,11 @@ func (r *registration) Reconcile(ctx context.Context, s *scope) (reconcile.Resul
 		s.set(noMachine())
 		return reconcile.Result{}, r.deliveries.retire(ctx, s.droplet.Name)
 	}
-	var err error
-	if s.letter, err = r.deliveries.read(ctx, s.bot, s.droplet.Name); err != nil {
-		return reconcile.Result{}, err
+	if s.letter == nil {
+		var err error
+		if s.letter, err = r.deliveries.read(ctx, s.bot, s.droplet.Name); err != nil {
+			return reconcile.Result{}, err
+		}
 	}
 	if err := r.rewriteUserData(ctx, s); err != nil {
 		return reconcile.Result{}, err

@@ -34,8 +34,10 @@ type scope struct {
 	droplet *spawnv1.Droplet
 	// talks is set when machines are told what to run, and heard.
 	talks bool
-	// letter is set by the registration step when the Bot has a machine that stays.
+	// letter is set by the machine step, or at the latest by the registration step, when the Bot has a machine that stays.
 	letter *letter
+	// turn is set by the config step.
+	turn turn
 	// hindrance is set by the machine step to what condition AsSpecified says of a redeploy that is due and has to wait.
 	hindrance *condition
 	// gone is set when the finalizer was taken off: there is no status left to write.
@@ -72,7 +74,9 @@ func (s *scope) summarize() {
 	}
 	feeds := []string{spawnv1.AdmittedCondition, spawnv1.DropletReadyCondition, spawnv1.AsSpecifiedCondition}
 	if s.talks && ready.Reason == spawnv1.ReadyReason {
-		feeds = append(feeds, spawnv1.RegisteredCondition, spawnv1.HeartbeatFreshCondition, spawnv1.ConfigAppliedCondition)
+		// What the config is rejected for is told before what is wrong with a runtime that cannot have it.
+		feeds = append(feeds, spawnv1.RegisteredCondition, spawnv1.HeartbeatFreshCondition,
+			spawnv1.ConfigAppliedCondition, spawnv1.RuntimeHealthyCondition)
 	}
 	status.SummarizeAs(s.bot, s.now, ready, feeds...)
 }
@@ -85,6 +89,7 @@ func (s *scope) stillToJudge() {
 		s.set(noMachine())
 		s.set(notExpected(spawnv1.HeartbeatFreshCondition))
 		s.set(notExpected(spawnv1.ConfigAppliedCondition))
+		s.set(notExpected(spawnv1.RuntimeHealthyCondition))
 	}
 }
 

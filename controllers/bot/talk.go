@@ -12,6 +12,7 @@ type talk struct {
 	deliveries   *deliveries // nil when machines are not talked to
 	registration *registration
 	heartbeat    *heartbeat
+	health       *health
 	config       *config
 }
 
@@ -24,7 +25,10 @@ func newTalk(o Options) *talk {
 		deliveries:   d,
 		registration: &registration{deliveries: d, recorder: o.Recorder, conflicts: map[types.NamespacedName]int32{}},
 		heartbeat:    &heartbeat{deliveries: d, inventory: o.Inventory},
-		config:       &config{deliveries: d, sources: &sources{live: o.Live}, readings: newReadings()},
+		health:       &health{},
+		config: &config{
+			deliveries: d, sources: &sources{live: o.Live}, readings: newReadings(), rollout: newRollout(o.Client),
+		},
 	}
 }
 
@@ -33,7 +37,7 @@ func (t *talk) steps() []step {
 	if t.deliveries == nil {
 		return nil
 	}
-	return []step{t.registration, t.heartbeat, t.config}
+	return []step{t.registration, t.heartbeat, t.health, t.config}
 }
 
 // forget is for a Bot that goes.

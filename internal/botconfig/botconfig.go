@@ -31,7 +31,7 @@ type Sources struct {
 	Secrets map[string]*corev1.Secret
 	// Workspace is the ConfigMap it names; nil when it names none.
 	Workspace *corev1.ConfigMap
-	// OpenClawVersion is the version to run, when the Bot does not say.
+	// OpenClawVersion is the version to run now; empty means the one that the Bot names.
 	OpenClawVersion string
 }
 
@@ -137,10 +137,7 @@ func (r *renderer) config(bot *spawnv1.Bot) (*protocol.BotConfig, error) {
 	for _, skill := range ordered(spec.Skills, func(s spawnv1.Skill) string { return s.Name }) {
 		c.Skills = append(c.Skills, protocol.Skill{Name: skill.Name, Version: skill.Version})
 	}
-	c.OpenClaw.Version = spec.OpenClaw.Version
-	if c.OpenClaw.Version == "" {
-		c.OpenClaw.Version = r.from.OpenClawVersion
-	}
+	c.OpenClaw.Version = cmp.Or(r.from.OpenClawVersion, spec.OpenClaw.Version)
 	if c.OpenClaw.Config, err = sections(spec.OpenClaw.Config); err != nil {
 		return nil, err
 	}

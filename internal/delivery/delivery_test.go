@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,7 +27,8 @@ func TestASecretSaysWhatWasWritten(t *testing.T) {
 		Namespace: "desk", Bot: "scout", InstanceID: 7, Addresses: []string{"203.0.113.7"}, Run: true,
 		Registration:    &delivery.Registration{SHA256: hash.String(), NotAfter: time.Unix(1e9, 0).UTC()},
 		IntervalSeconds: 30, GraceSeconds: 150, AgentSHA256: map[string]string{"amd64": "ab"},
-		Gateways: []string{"https://gateway.example"}, GatewayCA: "pem",
+		OpenClawSHA256: map[string]map[string]string{"2026.9.6": {"amd64": "cd"}},
+		Gateways:       []string{"https://gateway.example"}, GatewayCA: "pem",
 	}
 	c := &delivery.Content{Version: 3, Config: json.RawMessage(`{"a":1}`), Sealed: []byte{1, 2}, Hash: "h"}
 	secret := &corev1.Secret{ObjectMeta: delivery.ObjectMeta("ns", machine, "desk", "scout")}
@@ -111,6 +113,55 @@ func TestWhatIsBrokenIsSaid(t *testing.T) {
 		lease.Annotations["spawn.cedros.io/"+key] = "{"
 		if _, err := delivery.ReadPresence(lease); err == nil {
 			t.Errorf("%s may be anything", key)
+		}
+	}
+}
+
+func TestNewsIsWhatSomebodyActsOn(t *testing.T) {
+	const gib = 1 << 30
+	before := protocol.Heartbeat{
+		OpenClaw: protocol.OpenClaw{Running: true, Healthy: true, Version: "2026.9.6"},
+		Channels: []protocol.ChannelState{{Type: "Telegram", Connected: true}},
+		Disk:     protocol.Space{TotalBytes: 25 * gib, FreeBytes: 10 * gib},
+
+		Bootstrap: &protocol.BootstrapStep{Name: "runtime"},
+	}
+	for name, test := range map[string]struct {
+		change func(*protocol.Heartbeat)
+		isNews bool
+	}{
+		"nothing":               {func(*protocol.Heartbeat) {}, false},
+		"room":                  {func(h *protocol.Heartbeat) { h.Disk.FreeBytes, h.Memory.FreeBytes = 3*gib, 7 }, false},
+		"little room":           {func(h *protocol.Heartbeat) { h.Disk.FreeBytes = 25 * gib * 7 / 100 }, true},
+		"no room":               {func(h *protocol.Heartbeat) { h.Disk.FreeBytes = gib }, true},
+		"words of a step":       {func(h *protocol.Heartbeat) { h.Bootstrap.Message = "50 %" }, false},
+		"a step that fails":     {func(h *protocol.Heartbeat) { h.Bootstrap.Failed = true }, true},
+		"words of a channel":    {func(h *protocol.Heartbeat) { h.Channels[0].Message = "polled" }, false},
+		"a channel that breaks": {func(h *protocol.Heartbeat) { h.Channels[0].Connected = false }, true},
+		"no channels any more":  {func(h *protocol.Heartbeat) { h.Channels = nil }, true},
+		"another version":       {func(h *protocol.Heartbeat) { h.OpenClaw.Version = "2026.9.7" }, true},
+	} {
+		after := before
+		after.Channels = slices.Clone(before.Channels)
+		step := *before.Bootstrap
+		after.Bootstrap = &step
+		test.change(&after)
+		was, is := delivery.Presence{Facts: before}, delivery.Presence{Facts: after}
+		if got := was.News() != is.News(); got != test.isNews {
+			t.Errorf("%s: it is news: %v", name, got)
+		}
+	}
+}
+
+func TestADiskOfWhichNothingIsKnownHasRoom(t *testing.T) {
+	for disk, want := range map[protocol.Space]delivery.DiskLevel{
+		{}: delivery.DiskRoomy, {TotalBytes: 100}: delivery.DiskFull, {TotalBytes: 100, FreeBytes: 4}: delivery.DiskFull,
+		{TotalBytes: 100, FreeBytes: 5}: delivery.DiskLow, {TotalBytes: 100, FreeBytes: 7}: delivery.DiskLow,
+		{TotalBytes: 100, FreeBytes: 8}: delivery.DiskRoomy, {TotalBytes: 100, FreeBytes: 101}: delivery.DiskRoomy,
+		{TotalBytes: 100, FreeBytes: -1}: delivery.DiskRoomy, {FreeBytes: 7}: delivery.DiskRoomy,
+	} {
+		if got := delivery.LevelOf(disk); got != want {
+			t.Errorf("%+v is %d, want %d", disk, got, want)
 		}
 	}
 }

@@ -115,13 +115,15 @@ func (p *Presence) WriteTo(lease *coordinationv1.Lease) error {
 }
 
 // News is what is worth waking somebody for, when it changes: how the bot is and who the machine is, but not who heard
-// it, when, or how much room it has.
+// it, when, or exactly how much room it has.
 type News struct {
 	Credential, SealKey, AgentVersion string
 	Instance, Applied, Tried          int64
 	Succeeded                         bool
 	Message                           string
 	OpenClaw                          protocol.OpenClaw
+	Channels                          string
+	Disk                              DiskLevel
 	Bootstrap                         protocol.BootstrapStep
 	Conflicts                         int32
 }
@@ -131,12 +133,29 @@ func (p *Presence) News() News {
 	n := News{
 		Credential: p.Credential.String(), SealKey: p.SealKey, AgentVersion: p.Facts.AgentVersion,
 		Instance: p.Facts.InstanceID, Applied: p.Facts.AppliedConfig, OpenClaw: p.Facts.OpenClaw, Conflicts: p.Conflicts,
+		Channels: channelsOf(p.Facts.Channels), Disk: LevelOf(p.Facts.Disk),
 	}
 	if r := p.Facts.Result; r != nil {
 		n.Tried, n.Succeeded, n.Message = r.Version, r.Applied, r.Message
 	}
 	if b := p.Facts.Bootstrap; b != nil {
 		n.Bootstrap = *b
+		if !b.Failed {
+			n.Bootstrap.Message = "" // what a step says while it is at it may change with every heartbeat
+		}
 	}
 	return n
+}
+
+// channelsOf are the states of channels in one text, which can be compared.
+func channelsOf(channels []protocol.ChannelState) string {
+	var text strings.Builder
+	for _, c := range channels {
+		message := c.Message
+		if c.Connected {
+			message = ""
+		}
+		fmt.Fprintf(&text, "%q %t %q\n", c.Type, c.Connected, message)
+	}
+	return text.String()
 }

@@ -44,10 +44,11 @@ type Machine struct {
 	// IntervalSeconds and GraceSeconds are the Bot's spec.heartbeat.
 	IntervalSeconds int32 `json:"intervalSeconds"`
 	GraceSeconds    int32 `json:"graceSeconds"`
-	// AgentSHA256, Gateways and GatewayCA are as in protocol.Orders.
-	AgentSHA256 map[string]string `json:"agentSHA256,omitempty"`
-	Gateways    []string          `json:"gateways,omitempty"`
-	GatewayCA   string            `json:"gatewayCA,omitempty"`
+	// AgentSHA256, OpenClawSHA256, Gateways and GatewayCA are as in protocol.Orders.
+	AgentSHA256    map[string]string            `json:"agentSHA256,omitempty"`
+	OpenClawSHA256 map[string]map[string]string `json:"openclawSHA256,omitempty"`
+	Gateways       []string                     `json:"gateways,omitempty"`
+	GatewayCA      string                       `json:"gatewayCA,omitempty"`
 }
 
 // Registration is a registration token that is good for a while.

@@ -192,7 +192,11 @@ func TestAgentsAreServedByDigestAndNothingElseIs(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "agent-linux-amd64"), content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(filepath.Join(dir, "more"), 0o700); err != nil {
+	archive := []byte("an archive")
+	if err := os.MkdirAll(filepath.Join(dir, "archives", "deeper"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "archives", "openclaw.tar.gz"), archive, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r := startReplica(t, "agents", func(o *gateway.Options) { o.AgentDir = dir })
@@ -200,6 +204,10 @@ func TestAgentsAreServedByDigestAndNothingElseIs(t *testing.T) {
 	path := protocol.AgentPath + hex.EncodeToString(digest[:])
 	if got := r.call(t, "GET", path, nil); got.status != 200 || got.body != string(content) {
 		t.Errorf("%d %q", got.status, got.body)
+	}
+	digest = sha256.Sum256(archive)
+	if got := r.call(t, "GET", protocol.AgentPath+hex.EncodeToString(digest[:]), nil); got.body != string(archive) {
+		t.Errorf("the archive: %d %q", got.status, got.body)
 	}
 	for _, wrong := range []string{path + "0", path[:len(path)-1], protocol.AgentPath + "agent-linux-amd64"} {
 		if got := r.call(t, "GET", wrong, nil); got.status != 404 {

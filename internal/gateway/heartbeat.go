@@ -20,8 +20,10 @@ import (
 const (
 	// recordWithin is how long a machine that was booted is kept waiting until its boot is recorded.
 	recordWithin = 3 * time.Second
-	// maxMessage, maxVersion and maxName are how much of what a machine says is kept.
+	// maxMessage, maxVersion and maxName are how much of what a machine says is kept, and maxChannels of how many
+	// channels; a Bot has three at most.
 	maxMessage, maxVersion, maxName = 1024, 64, 64
+	maxChannels, maxChannelMessage  = 8, 256
 )
 
 // bootPattern is what identifies a boot: Linux has a UUID.
@@ -91,8 +93,8 @@ func (g *Gateway) isRecorded(ctx context.Context, machine, boot string, outcome 
 func (g *Gateway) orders(r store.Record, mayRun bool) protocol.Orders {
 	m := r.Machine
 	o := protocol.Orders{
-		Run: m.Run && mayRun, AgentSHA256: m.AgentSHA256, Gateways: m.Gateways, GatewayCA: m.GatewayCA,
-		NextHeartbeatSeconds: g.pace(m.IntervalSeconds),
+		Run: m.Run && mayRun, AgentSHA256: m.AgentSHA256, OpenClawSHA256: m.OpenClawSHA256,
+		Gateways: m.Gateways, GatewayCA: m.GatewayCA, NextHeartbeatSeconds: g.pace(m.IntervalSeconds),
 	}
 	if isDeliverable(r) {
 		o.ConfigVersion = r.Content.Version
@@ -115,6 +117,11 @@ func shorten(h *protocol.Heartbeat) {
 	}
 	if h.Result != nil {
 		h.Result.Message = clip(h.Result.Message, maxMessage)
+	}
+	h.Channels = h.Channels[:min(len(h.Channels), maxChannels)]
+	for i := range h.Channels {
+		c := &h.Channels[i]
+		c.Type, c.Message = clip(c.Type, maxName), clip(c.Message, maxChannelMessage)
 	}
 }
 

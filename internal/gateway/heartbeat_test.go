@@ -20,11 +20,13 @@ func TestWhatAMachineSaysIsInItsLease(t *testing.T) {
 	name := nameOf(t)
 	credential := givenRegistered(t, r, name, func(m *delivery.Machine) {
 		m.AgentSHA256 = map[string]string{"amd64": strings.Repeat("ab", 32)}
+		m.OpenClawSHA256 = map[string]map[string]string{"2026.9.6": m.AgentSHA256}
 		m.Gateways, m.GatewayCA = []string{"https://g.example"}, "pem"
 	})
 	orders := r.beat(t, credential)
 	if !orders.Run || orders.NextHeartbeatSeconds != 30 || len(orders.AgentSHA256) != 1 ||
-		len(orders.Gateways) != 1 || orders.GatewayCA != "pem" || orders.ConfigVersion != 0 {
+		len(orders.OpenClawSHA256["2026.9.6"]) != 1 || len(orders.Gateways) != 1 ||
+		orders.GatewayCA != "pem" || orders.ConfigVersion != 0 {
 		t.Errorf("orders %+v", orders)
 	}
 	r.beat(t, credential, func(h *protocol.Heartbeat) {
@@ -43,6 +45,27 @@ func TestWhatAMachineSaysIsInItsLease(t *testing.T) {
 	}
 	if now := leaseOf(t, name).ResourceVersion; now != version {
 		t.Error("the Lease is written though nothing is new")
+	}
+	r.beat(t, credential, func(h *protocol.Heartbeat) {
+		h.AppliedConfig, h.OpenClaw = 4, p.Facts.OpenClaw
+		for range 12 {
+			h.Channels = append(h.Channels, protocol.ChannelState{
+				Type: strings.Repeat("T", 64), Message: strings.Repeat("ü", 300),
+			})
+		}
+	})
+	eventually(t, "channels are in the Lease", func() bool { return presenceOf(t, name).Facts.Channels != nil })
+	channels := presenceOf(t, name).Facts.Channels
+	if len(channels) != 8 || len(channels[0].Type) != 64 || len(channels[0].Message) != 512 {
+		t.Errorf("%d channels, the first of them %+v", len(channels), channels[0])
+	}
+	disk := protocol.Space{TotalBytes: 100, FreeBytes: 50}
+	for _, free := range []int64{50, 2} {
+		r.beat(t, credential, func(h *protocol.Heartbeat) {
+			disk.FreeBytes = free
+			h.AppliedConfig, h.OpenClaw, h.Channels, h.Disk = 4, p.Facts.OpenClaw, channels, disk
+		})
+		eventually(t, "the disk is in the Lease", func() bool { return presenceOf(t, name).Facts.Disk == disk })
 	}
 }
 

@@ -30,6 +30,8 @@ const (
 	// The pools: how many requests of a kind are served at once, so that one kind does not starve another. Configs that
 	// are held are limited by themselves.
 	beatsAtOnce, configsAtOnce, registrationsAtOnce, rotationsAtOnce, agentsAtOnce = 512, 128, 32, 32, 64
+	// archivesAtOnce is how many of those that get something by its digest may get something large.
+	archivesAtOnce = 48
 	// recordingAtOnce is how many heartbeats may wait for their boot to be recorded, so that those after a large outage
 	// leave room for the others; who does not wait is told the next time.
 	recordingAtOnce = 128
@@ -40,7 +42,7 @@ const (
 // limits are who may ask how much.
 type limits struct {
 	registering, registered, strangers, bots, agents, lines *limit.Buckets
-	live, recording                                         *limit.Pool
+	live, recording, archives                               *limit.Pool
 }
 
 func newLimits(now clock.PassiveClock) *limits {
@@ -48,7 +50,7 @@ func newLimits(now clock.PassiveClock) *limits {
 		registering: limit.New(now, registerPerMinute, remembered), registered: limit.New(now, registerPerMinute, remembered),
 		strangers: limit.New(now, strangersPerMinute, remembered), bots: limit.New(now, botPerMinute, remembered),
 		agents: limit.New(now, agentsPerMinute, remembered), lines: limit.New(now, linesPerMinute, remembered),
-		live: limit.NewPool(liveAtOnce), recording: limit.NewPool(recordingAtOnce),
+		live: limit.NewPool(liveAtOnce), recording: limit.NewPool(recordingAtOnce), archives: limit.NewPool(archivesAtOnce),
 	}
 }
 

@@ -54,6 +54,7 @@ func newDelivery(ctx context.Context, mgr ctrl.Manager, o Options) (*bot.Deliver
 		Client: machines.GetClient(), Live: live, Namespace: settings.DeliveryNamespace,
 		SystemNamespace: settings.LeaderElectionNamespace, Key: key, Gateways: settings.GatewayURLs,
 		GatewayCA: authority.PEM, AgentSHA256: agents, ChecksAddress: settings.RequireDropletAddress,
+		OpenClawSHA256: settings.OpenClawArchives, OpenClawMirror: settings.OpenClawMirror,
 		Fleet: freshness.NewFleet(o.Clock),
 	}, machines.GetCache(), nil
 }

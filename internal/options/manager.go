@@ -74,6 +74,10 @@ type Manager struct {
 	GatewayCAFile string
 	// AgentDir holds the builds of the agent that machines install; empty means that their image has one.
 	AgentDir string
+	// OpenClawArchives are the archives of OpenClaw that machines install; none means that their image has them.
+	OpenClawArchives Archives
+	// OpenClawMirror is where archives are found by their names; empty means that gateways have them.
+	OpenClawMirror string
 	// RequireDropletAddress lets a machine register from its own public address only.
 	RequireDropletAddress bool
 	// HealthProbeBindAddress is where /healthz and /readyz are served; 0 means nowhere.
@@ -183,22 +187,6 @@ func servingFlags(o *Manager, hosts *string, fs *flag.FlagSet) {
 	fs.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of the probes; 0 means none")
 }
 
-// deliveryFlags are those that say how machines are told what to run, and heard.
-func deliveryFlags(o *Manager, gateways *string, fs *flag.FlagSet) {
-	fs.StringVar(gateways, "gateway-url", "",
-		"https URLs by which machines call the gateway, the best first, separated by commas (required)")
-	fs.StringVar(&o.DeliveryNamespace, "delivery-namespace", "open-spawn-delivery",
-		"namespace in which the manager and the gateway meet, created when it is missing")
-	fs.StringVar(&o.GatewayCAFile, "gateway-ca-file", "",
-		"file with the certificates, in PEM, by which machines know the gateway, read again when it changes; unset means "+
-			"that its certificate is from a public authority")
-	fs.StringVar(&o.AgentDir, "agent-dir", "",
-		"directory with agent-linux-amd64 and agent-linux-arm64, the builds of the agent that machines get from the "+
-			"gateway; unset means that their image has one")
-	fs.BoolVar(&o.RequireDropletAddress, "require-droplet-address", false,
-		"let a machine register from its own public address only; not for gateways that do not see it")
-}
-
 func readNetworks(cidrs, egress string) ([]netip.Prefix, []Egress, error) {
 	from, err := parseNetworks(split(cidrs))
 	if err != nil {
@@ -248,22 +236,6 @@ func (o Manager) validateFleet() error {
 		return fmt.Errorf("--orphan-min-age %s is below 0", o.OrphanMinAge)
 	case o.OrphanSightings < 1:
 		return fmt.Errorf("--orphan-sightings %d is below 1", o.OrphanSightings)
-	}
-	return nil
-}
-
-func (o Manager) validateDelivery() error {
-	if len(o.GatewayURLs) == 0 {
-		return errors.New("--gateway-url is required: name the https URL by which machines call the gateway, " +
-			"such as https://gateway.example.com")
-	}
-	for _, gateway := range o.GatewayURLs {
-		if u, err := url.Parse(gateway); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-			return fmt.Errorf("--gateway-url: %q is not an https URL such as https://gateway.example.com", gateway)
-		}
-	}
-	if !namespacePattern.MatchString(o.DeliveryNamespace) {
-		return fmt.Errorf("--delivery-namespace: %q is not the name of a namespace", o.DeliveryNamespace)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ type BotConfig struct {
 	LLM LLM `json:"llm"`
 	// Credentials are environment variables for tools, by their names.
 	Credentials []Credential `json:"credentials,omitempty"`
-	// Skills are installed, each at one version.
+	// Skills are those that the bot is to have, each at one version. Agents install none yet, and say so.
 	Skills []Skill `json:"skills,omitempty"`
 	// Channels are where people talk to the bot.
 	Channels []Channel `json:"channels,omitempty"`

@@ -43,6 +43,8 @@ type Machines struct {
 	// Silent are the Bots whose machines say nothing, and Refuse why the machine of a Bot does not apply a config.
 	Silent map[string]bool
 	Refuse map[string]string
+	// Ails changes what the machine of a Bot says of itself.
+	Ails map[string]func(*protocol.Heartbeat)
 	// Conflicts counts, for each Bot, the registrations with its machine's token that were refused.
 	Conflicts map[string]int32
 	// Configs are the configs that were given to the machine of each Bot, in order.
@@ -64,7 +66,8 @@ type Given struct {
 func New(c client.Client, namespace string, clock clock.PassiveClock) *Machines {
 	return &Machines{
 		Client: c, Namespace: namespace, Clock: clock, Silent: map[string]bool{}, Refuse: map[string]string{},
-		Conflicts: map[string]int32{}, Configs: map[string][]Given{}, keys: map[string]seal.PrivateKey{},
+		Ails: map[string]func(*protocol.Heartbeat){}, Conflicts: map[string]int32{}, Configs: map[string][]Given{},
+		keys: map[string]seal.PrivateKey{},
 	}
 }
 
@@ -109,6 +112,9 @@ func (m *Machines) turn(ctx context.Context, letter *corev1.Secret) error {
 	p.Conflicts = m.Conflicts[told.Bot]
 	if err := m.takeUp(letter, told, p); err != nil {
 		return err
+	}
+	if ails := m.Ails[told.Bot]; ails != nil {
+		ails(&p.Facts)
 	}
 	interval := time.Duration(told.IntervalSeconds) * time.Second
 	if now := m.Clock.Now(); before != p.News() || now.Sub(p.Renewed) >= interval {
@@ -177,6 +183,7 @@ func (m *Machines) takeUp(letter *corev1.Secret, told *delivery.Machine, p *deli
 	p.Facts.Result = &protocol.ConfigResult{Version: content.Version, Applied: !refused, Message: why}
 	if !refused {
 		p.Facts.AppliedConfig = content.Version
+		p.Facts.OpenClaw = protocol.OpenClaw{Running: true, Healthy: true, Version: given.Config.OpenClaw.Version}
 	}
 	return nil
 }

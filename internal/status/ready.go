@@ -96,7 +96,8 @@ func classOf(reason string) class {
 		spawnv1.MachineNotAllowedReason, spawnv1.LiveTradingForbiddenReason, spawnv1.EndpointNotAllowedReason,
 		spawnv1.SecretNotAllowedReason, spawnv1.RegistrationTimeoutReason, spawnv1.CredentialLostReason,
 		spawnv1.SealKeyChangedReason, spawnv1.ConfigRejectedReason, spawnv1.SecretNotFoundReason,
-		spawnv1.SecretKeyNotFoundReason, spawnv1.ConfigMapNotFoundReason, spawnv1.ConfigTooLargeReason:
+		spawnv1.SecretKeyNotFoundReason, spawnv1.ConfigMapNotFoundReason, spawnv1.ConfigTooLargeReason,
+		spawnv1.OpenClawVersionUnsupportedReason, spawnv1.OpenClawDowngradeReason:
 		return stalled
 	case spawnv1.AccountSuspendedReason:
 		return resting

@@ -32,6 +32,8 @@ var FleetKey = []byte("the fleet key, of thirty-two byte")[:32]
 type Machines struct {
 	*standin.Machines
 
+	// Software changes what the manager tells machines of their software, from its next life on.
+	Software func(*bot.Delivery)
 	// Frozen is set while the manager's cache is told of no Lease of a machine.
 	Frozen bool
 
@@ -90,11 +92,15 @@ func (e *Env) newDelivery(i *Incarnation, kube client.Client) *bot.Delivery {
 		Client: kube, Live: kube, Machines: kube, Namespace: e.Machines.Namespace, SystemNamespace: e.Namespace,
 		Clock: e.Clock,
 	})
-	return &bot.Delivery{
+	d := &bot.Delivery{
 		Client: &lagging{Client: kube, machines: e.Machines}, Live: kube, Namespace: e.Machines.Namespace,
 		SystemNamespace: e.Namespace, Key: FleetKey, Gateways: []string{Gateway},
 		GatewayCA: func() string { return "" }, Fleet: i.Heard,
 	}
+	if software := e.Machines.Software; software != nil {
+		software(d)
+	}
+	return d
 }
 
 // lagging stands in for a cache that may be told of no Lease any more.

@@ -5,8 +5,10 @@ package renewal
 
 import (
 	"math"
+	"slices"
 	"time"
 
+	"github.com/cedros-io/open-spawn/internal/delivery"
 	"github.com/cedros-io/open-spawn/internal/protocol"
 )
 
@@ -32,10 +34,10 @@ func (q *Queue) isDue(since, interval, grace time.Duration) bool {
 }
 
 // saysSomethingNew tells whether one heartbeat says something that another did not. How much is free of disk and memory
-// is always different, and in the next renewal.
+// is always different, and in the next renewal, but for a disk that becomes full or is so no more.
 func saysSomethingNew(now, before protocol.Heartbeat) bool {
 	return !same(now.Bootstrap, before.Bootstrap) || !same(now.Result, before.Result) ||
-		withoutParts(now) != withoutParts(before)
+		!slices.Equal(now.Channels, before.Channels) || withoutParts(now) != withoutParts(before)
 }
 
 // said are the parts of a heartbeat that can be compared at once.
@@ -44,11 +46,13 @@ type said struct {
 	boot, version      string
 	openClaw           protocol.OpenClaw
 	diskSize, ramBytes int64
+	disk               delivery.DiskLevel
 }
 
 func withoutParts(h protocol.Heartbeat) said {
 	return said{
 		h.InstanceID, h.AppliedConfig, h.BootID, h.AgentVersion, h.OpenClaw, h.Disk.TotalBytes, h.Memory.TotalBytes,
+		delivery.LevelOf(h.Disk),
 	}
 }
 
