@@ -66,12 +66,15 @@ func Run(ctx context.Context, config Config, deps Deps) error {
 		return err
 	}
 	runtime, environment := r.kind(token)
-	child := supervisor.New(supervisor.Spec{
-		Program: runtime.Program, Env: environment, EnvFile: envFile(r), Dir: r.Directory,
+	keeper := supervisor.New(supervisor.Spec{
+		Launcher: &supervisor.Child{
+			Program: runtime.Program, Env: environment, EnvFile: envFile(r), Dir: r.Directory, Owner: dir.Path(),
+			Output: deps.Output, Clock: deps.Clock, Log: deps.Log,
+		},
 		Health: runtime.Health(), HealthyAfter: seconds(r.HealthyAfterSeconds), Rest: seconds(r.RestartSeconds),
-		Grace: seconds(r.StopSeconds), AsksByExit: r.OpenClaw != nil, Owner: dir.Path(), Output: deps.Output,
+		Grace: seconds(r.StopSeconds), AsksByExit: r.OpenClaw != nil,
 	}, deps.Clock, deps.Log)
-	a, err := newAgent(config, deps, dir, runtime, child)
+	a, err := newAgent(config, deps, dir, runtime, keeper)
 	if err != nil {
 		return err
 	}
@@ -79,7 +82,7 @@ func Run(ctx context.Context, config Config, deps Deps) error {
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer cancel()
-	all.Go(func() { child.Run(ctx) })
+	all.Go(func() { keeper.Run(ctx) })
 	return a.run(ctx)
 }
 

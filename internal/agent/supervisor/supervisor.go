@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package supervisor keeps the runtime, which is OpenClaw, as it is wanted: running or not. Child does so with a child
-// process of the agent.
+// Package supervisor keeps the runtime, which is OpenClaw, as it is wanted: running or not. A Keeper decides what
+// becomes of it, and a Launcher starts it: as a child process of the agent, or as a unit of systemd.
 package supervisor
 
 import "time"

@@ -27,27 +27,31 @@ import (
 // patience is how long a real process may take for what takes it milliseconds.
 const patience = 20 * time.Second
 
-// world is a Child with a clock that stands, and a program that is a shell script.
+// world is a Keeper with a clock that stands, and a program that is a shell script.
 type world struct {
-	*supervisor.Child
+	*supervisor.Keeper
 	t     *testing.T
 	clock *clocktesting.FakeClock
 	spec  supervisor.Spec
+	child supervisor.Child
 	log   string
 	end   func()
 }
 
-// given has a Child that runs a script, in which $log is a file to write to.
-func given(t *testing.T, script string, change ...func(*supervisor.Spec)) *world {
+// given has a Keeper that runs a script, in which $log is a file to write to.
+func given(t *testing.T, script string, change ...func(*world)) *world {
 	t.Helper()
 	dir := t.TempDir()
 	w := &world{t: t, clock: clocktesting.NewFakeClock(time.Unix(1e9, 0)), log: filepath.Join(dir, "log")}
+	w.child = supervisor.Child{
+		Program: program("/bin/sh", "-c", script), Env: []string{"log=" + w.log}, Dir: dir, Owner: dir,
+		Output: io.Discard, Clock: w.clock, Log: slog.New(slog.DiscardHandler),
+	}
 	w.spec = supervisor.Spec{
-		Program: program("/bin/sh", "-c", script), Env: []string{"log=" + w.log}, Dir: dir,
-		HealthyAfter: 10 * time.Second, Rest: time.Minute, Grace: 20 * time.Second, Owner: dir, Output: io.Discard,
+		Launcher: &w.child, HealthyAfter: 10 * time.Second, Rest: time.Minute, Grace: 20 * time.Second,
 	}
 	for _, c := range change {
-		c(&w.spec)
+		c(w)
 	}
 	w.start()
 	return w
@@ -60,7 +64,7 @@ func program(command string, args ...string) func() (supervisor.Program, error) 
 func (w *world) start() {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	ended := make(chan struct{})
-	w.Child = supervisor.New(w.spec, w.clock, slog.New(slog.DiscardHandler))
+	w.Keeper = supervisor.New(w.spec, w.clock, slog.New(slog.DiscardHandler))
 	go func() { defer close(ended); w.Run(ctx) }()
 	w.end = func() {
 		cancel()
@@ -247,7 +251,7 @@ func TestWhatRefusesItsConfigIsNotStartedAgain(t *testing.T) {
 	if got := w.logged(1); len(got) != 1 {
 		t.Errorf("it was started %d times", len(got))
 	}
-	if err := os.WriteFile(filepath.Join(w.spec.Dir, "fixed"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.child.Dir, "fixed"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	number := w.Renew(supervisor.Signal) // there is no process to be told
@@ -290,7 +294,7 @@ func TestItIsAskedHowItIs(t *testing.T) {
 		}
 	}))
 	t.Cleanup(page.Close)
-	w := given(t, obedient, func(s *supervisor.Spec) { s.Health = supervisor.SaysOK(page.URL) })
+	w := given(t, obedient, func(w *world) { w.spec.Health = supervisor.SaysOK(page.URL) })
 	w.Want(true)
 	is := func(message string) func() bool {
 		return func() bool { s, _ := w.Status(); return s.Message == message && s.Healthy == (message == "") }
@@ -315,8 +319,8 @@ func TestItHasItsOwnEnvironmentAndNothingSecretIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.end()
-	w.spec.EnvFile = filepath.Join(w.spec.Dir, "env")
-	if err := os.WriteFile(w.spec.EnvFile, env, 0o600); err != nil {
+	w.child.EnvFile = filepath.Join(w.child.Dir, "env")
+	if err := os.WriteFile(w.child.EnvFile, env, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	w.start()
@@ -342,7 +346,7 @@ func TestARuntimeIsToldThoughTheAgentWasNot(t *testing.T) {
 }
 
 func TestWhatCannotBeStartedIsTriedAgain(t *testing.T) {
-	w := given(t, "", func(s *supervisor.Spec) { s.Program = program(filepath.Join(s.Dir, "missing")) })
+	w := given(t, "", func(w *world) { w.child.Program = program(filepath.Join(w.child.Dir, "missing")) })
 	w.Want(true)
 	s := w.until("it fails", func(s supervisor.Status) bool { return s.Ended == 1 })
 	if !strings.HasPrefix(s.Message, "it cannot be started: ") {
@@ -359,8 +363,8 @@ func TestHelperAgent(t *testing.T) {
 	if dir == "" {
 		t.Skip("only for the test below")
 	}
-	w := given(t, obedientFamily, func(s *supervisor.Spec) {
-		s.Owner, s.Env = dir, []string{"log=" + filepath.Join(dir, "log")}
+	w := given(t, obedientFamily, func(w *world) {
+		w.child.Owner, w.child.Env = dir, []string{"log=" + filepath.Join(dir, "log")}
 	})
 	w.Want(true)
 	select {}
@@ -373,7 +377,7 @@ func TestWhatAKilledAgentLeavesIsEnded(t *testing.T) {
 	w := given(t, obedient)
 	w.end()
 	agent := exec.Command(os.Args[0], "-test.run", "^TestHelperAgent$")
-	agent.Env = append(os.Environ(), "TEST_AGENT_DIR="+w.spec.Owner)
+	agent.Env = append(os.Environ(), "TEST_AGENT_DIR="+w.child.Owner)
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
 	}
