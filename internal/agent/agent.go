@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/cedros-io/open-spawn/internal/agent/client"
+	"github.com/cedros-io/open-spawn/internal/agent/helper"
 	"github.com/cedros-io/open-spawn/internal/agent/render"
 	"github.com/cedros-io/open-spawn/internal/agent/state"
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
@@ -66,12 +67,17 @@ func Run(ctx context.Context, config Config, deps Deps) error {
 		return err
 	}
 	runtime, environment := r.kind(token)
+	var launcher supervisor.Launcher = &supervisor.Child{
+		Program: runtime.Program, Env: environment, EnvFile: envFile(r), Dir: r.Directory, Owner: dir.Path(),
+		Output: deps.Output, Clock: deps.Clock, Log: deps.Log,
+	}
+	if r.Helper != "" {
+		launcher = &supervisor.Unit{
+			Helper: helper.Client{Path: r.Helper}, EnvFile: envFile(r), Clock: deps.Clock, Log: deps.Log,
+		}
+	}
 	keeper := supervisor.New(supervisor.Spec{
-		Launcher: &supervisor.Child{
-			Program: runtime.Program, Env: environment, EnvFile: envFile(r), Dir: r.Directory, Owner: dir.Path(),
-			Output: deps.Output, Clock: deps.Clock, Log: deps.Log,
-		},
-		Health: runtime.Health(), HealthyAfter: seconds(r.HealthyAfterSeconds), Rest: seconds(r.RestartSeconds),
+		Launcher: launcher, Health: runtime.Health(), HealthyAfter: seconds(r.HealthyAfterSeconds), Rest: seconds(r.RestartSeconds),
 		Grace: seconds(r.StopSeconds), AsksByExit: r.OpenClaw != nil,
 	}, deps.Clock, deps.Log)
 	a, err := newAgent(config, deps, dir, runtime, keeper)
@@ -82,6 +88,7 @@ func Run(ctx context.Context, config Config, deps Deps) error {
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer cancel()
+	keeper.Adopt(ctx)
 	all.Go(func() { keeper.Run(ctx) })
 	return a.run(ctx)
 }

@@ -137,18 +137,16 @@ func (p *process) signal(s syscall.Signal) { _ = syscall.Kill(-p.pid, s) }
 
 func (p *process) id() int                { return p.pid }
 func (p *process) ended() <-chan struct{} { return p.gone }
-func (p *process) end() (int, string)     { return p.code, p.lastWords() }
+func (p *process) end() (int, string)     { return p.code, lastWords(p.how, p.tail.String()) }
 func (p *process) ask()                   { p.signal(syscall.SIGTERM) }
 func (p *process) kill()                  { p.signal(syscall.SIGKILL) }
 func (p *process) tell()                  { p.signal(syscall.SIGHUP) }
 
-// lastWords are how it ended, and what it said before.
-func (p *process) lastWords() string {
-	if said := p.tail.String(); said != "" {
-		return "it ended with " + p.how + ": " + said
-	}
-	return "it ended with " + p.how
-}
+// leave is in vain: the kernel kills it when the thread that has started it is gone, as with an exec all but one are.
+func (p *process) leave() bool { return false }
+
+// adopt implements Launcher: a child does not outlive its agent.
+func (c *Child) adopt(context.Context) started { return nil }
 
 // environment is the program's, and what of it nobody else may read.
 func (c *Child) environment() (env, secrets []string, err error) {

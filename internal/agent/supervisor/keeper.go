@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -14,6 +15,13 @@ import (
 
 // longestRest bounds the time between two attempts to start a program that ends by itself.
 const longestRest = 15 * time.Minute
+
+const (
+	// adoptWithin is how long we look for what an earlier agent has left.
+	adoptWithin = 10 * time.Second
+	// patience is how long what was adopted goes on before anybody has said whether it is to.
+	patience = 2 * time.Minute
+)
 
 // Health tells whether a program works. It is asked again and again, and must return when ctx is done. isNew tells that
 // the program has not shown since the last Renewal that it works.
@@ -46,6 +54,11 @@ type Keeper struct {
 	status  Status
 	changed chan struct{}
 
+	// adopted is what an earlier agent has left to us; nil when it has not. leaving tells that what runs is left to the
+	// next.
+	adopted started
+	leaving atomic.Bool
+
 	// Only Run uses these: when it may start again, how often in a row it ended by itself, which renewal it was started
 	// with, and which it was started with or told of.
 	notBefore            time.Time
@@ -56,6 +69,8 @@ type Keeper struct {
 // order is what is wanted.
 type order struct {
 	run bool
+	// said tells that anything is: what was adopted goes on until then.
+	said bool
 	// renewal is the number of the last change, restart of the last that needs a new process, and signal of the last that
 	// it is to be told of.
 	renewal, restart, signal int64
@@ -73,8 +88,8 @@ func New(spec Spec, clock clock.Clock, log *slog.Logger) *Keeper {
 // Want implements Supervisor.
 func (k *Keeper) Want(run bool) {
 	k.mu.Lock()
-	changes := k.order.run != run
-	k.order.run = run
+	changes := k.order.run != run || !k.order.said
+	k.order.run, k.order.said = run, true
 	k.mu.Unlock()
 	if changes {
 		k.rouse()
@@ -105,9 +120,31 @@ func (k *Keeper) Status() (Status, <-chan struct{}) {
 	return k.status, k.changed
 }
 
-// Run does what is wanted until ctx is done, and returns when the program is gone.
+// Adopt takes over what an earlier agent has left running for us. It is called before Run, if at all.
+func (k *Keeper) Adopt(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, adoptWithin)
+	defer cancel()
+	if k.adopted = k.spec.Launcher.adopt(ctx); k.adopted == nil {
+		return
+	}
+	k.log.Info("the runtime has run on", "pid", k.adopted.id())
+	k.update(func(s *Status) {
+		s.Running, s.Adopted, s.Message = true, true, "it has run on, and was not told of anything"
+	})
+}
+
+// Leave has Run leave what runs to the next agent, if it can be left, instead of ending it.
+func (k *Keeper) Leave() { k.leaving.Store(true) }
+
+// Run does what is wanted until ctx is done, and returns when the program is gone, or left.
 func (k *Keeper) Run(ctx context.Context) {
-	k.spec.Launcher.clear(ctx)
+	if k.adopted != nil {
+		timer := k.clock.NewTimer(patience)
+		k.follow(ctx, k.adopted, timer.C())
+		timer.Stop()
+	} else {
+		k.spec.Launcher.clear(ctx)
+	}
 	for k.awaitStart(ctx) {
 		k.live(ctx)
 	}

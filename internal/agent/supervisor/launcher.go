@@ -7,6 +7,8 @@ import "context"
 
 // Launcher starts a program.
 type Launcher interface {
+	// adopt is what an agent before us has left running for us; nil when there is nothing.
+	adopt(ctx context.Context) started
 	// clear ends what an agent before us has started and could not stop.
 	clear(ctx context.Context)
 	// start starts it, with the files that are in place. It does not end with ctx.
@@ -15,7 +17,7 @@ type Launcher interface {
 
 // started is one program that was started.
 type started interface {
-	// id is that of its process.
+	// id is that of its process; 0 while that is not known.
 	id() int
 	// ended is closed when it is gone, with all that it had started.
 	ended() <-chan struct{}
@@ -25,4 +27,6 @@ type started interface {
 	ask()
 	kill()
 	tell()
+	// leave lets it go on without us; false when it cannot.
+	leave() bool
 }

@@ -13,13 +13,18 @@ import (
 func (k *Keeper) live(ctx context.Context) {
 	k.takenUp = k.ordered().renewal
 	k.startedWith = k.takenUp
-	began := k.clock.Now()
 	p, err := k.spec.Launcher.start(ctx)
 	if err != nil {
-		k.noteEnd(began, 0, fmt.Sprintf("it cannot be started: %v", err))
+		k.noteEnd(k.clock.Now(), 0, fmt.Sprintf("it cannot be started: %v", err))
 		return
 	}
 	k.noteStart(p)
+	k.follow(ctx, p, nil)
+}
+
+// follow is the rest of its life. When it is over, and nobody has said what is to be, it is not to be.
+func (k *Keeper) follow(ctx context.Context, p started, over <-chan time.Time) {
+	began := k.clock.Now()
 	watched, stopWatching := k.takenUp, k.watchHealth(ctx, k.takenUp)
 	defer func() { stopWatching() }()
 	for {
@@ -29,8 +34,12 @@ func (k *Keeper) live(ctx context.Context) {
 			k.noteEnd(began, code, words)
 			return
 		case <-ctx.Done():
-			k.halt(p, k.spec.Grace)
+			k.part(p)
 			return
+		case <-over:
+			if !k.ordered().said {
+				k.Want(false)
+			}
 		case <-k.wake:
 		}
 		if k.obey(p) {
@@ -43,10 +52,19 @@ func (k *Keeper) live(ctx context.Context) {
 	}
 }
 
+// part is the end of us.
+func (k *Keeper) part(p started) {
+	if k.leaving.Load() && p.leave() {
+		k.log.Info("the runtime is left to the next agent", "pid", p.id())
+		return
+	}
+	k.halt(p, k.spec.Grace)
+}
+
 // obey does to a process what is wanted; true when that was its end.
 func (k *Keeper) obey(p started) (over bool) {
 	switch o := k.ordered(); {
-	case !o.run:
+	case o.said && !o.run:
 		k.halt(p, HaltGrace)
 		return true
 	case o.restart > k.takenUp:
@@ -57,7 +75,9 @@ func (k *Keeper) obey(p started) (over bool) {
 			p.tell()
 		}
 		k.takenUp = o.renewal
-		k.update(func(s *Status) { s.Renewal, s.Healthy, s.Ended, s.Message = o.renewal, false, 0, "it was just told" })
+		k.update(func(s *Status) {
+			s.Renewal, s.Healthy, s.Adopted, s.Ended, s.Message = o.renewal, false, false, 0, "it was just told"
+		})
 	}
 	return false
 }
@@ -98,7 +118,7 @@ func (k *Keeper) halt(p started, grace time.Duration) {
 			<-p.ended()
 			ended = true
 		case <-k.wake:
-			if grace > HaltGrace && !k.ordered().run {
+			if o := k.ordered(); grace > HaltGrace && o.said && !o.run {
 				grace = HaltGrace
 				timer.Reset(grace)
 			}
@@ -106,7 +126,7 @@ func (k *Keeper) halt(p started, grace time.Duration) {
 	}
 	k.log.Info("the runtime is stopped", "pid", p.id())
 	k.failures, k.notBefore = 0, time.Time{}
-	k.update(func(s *Status) { s.Running, s.Healthy, s.Message = false, false, "it is stopped" })
+	k.update(func(s *Status) { s.Running, s.Healthy, s.Adopted, s.Message = false, false, false, "it is stopped" })
 }
 
 // asksToStart tells whether a process has ended so as to be started again: because of a change, or after a good while.
@@ -133,7 +153,7 @@ func (k *Keeper) noteEnd(began time.Time, code int, message string) {
 	k.log.Warn("the runtime has ended by itself", "exitCode", code, "startsAgainIn", rest, "refusesItsConfig", refused)
 	k.update(func(s *Status) {
 		s.takeUp(k.takenUp)
-		s.Running, s.Healthy, s.Refused, s.Message = false, false, refused, message
+		s.Running, s.Healthy, s.Adopted, s.Refused, s.Message = false, false, false, refused, message
 		if !asks {
 			s.Ended++
 		}

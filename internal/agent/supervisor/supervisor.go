@@ -46,6 +46,8 @@ type Status struct {
 	Renewal int64
 	// Running tells whether its process runs, and Healthy whether it has shown since the Renewal that it works.
 	Running, Healthy bool
+	// Adopted tells that it was started by an earlier agent, and was not told of any change yet.
+	Adopted bool
 	// Refused tells that it has exited with ConfigExit, and is not started again before the next Renewal.
 	Refused bool
 	// Ended is how often it has ended by itself since the Renewal.
