@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -35,7 +36,27 @@ type process struct {
 	dir  string
 	path string
 	cmd  *exec.Cmd
-	log  bytes.Buffer
+	log  log
+}
+
+// log is written while it is read.
+type log struct {
+	mu      sync.Mutex
+	content bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *log) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.content.Write(line)
+}
+
+// String is all that was written.
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.content.String()
 }
 
 // given has the agent's binary, its configuration as the user data writes it, and a gateway.

@@ -19,6 +19,7 @@ import (
 	"github.com/cedros-io/open-spawn/internal/agent/render"
 	"github.com/cedros-io/open-spawn/internal/agent/state"
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
+	"github.com/cedros-io/open-spawn/internal/agent/update"
 )
 
 // Deps are what the agent stands on.
@@ -31,6 +32,8 @@ type Deps struct {
 	Log *slog.Logger
 	// Output is where what the runtime prints goes.
 	Output io.Writer
+	// Self is the digest of the build that runs; without it, no other takes its place.
+	Self string
 }
 
 // agent is what the loops share.
@@ -46,6 +49,7 @@ type agent struct {
 	sup      supervisor.Supervisor
 	on       *runSwitch
 	apply    *applier
+	updater  *update.Updater
 	instance int64
 	boot     string
 	// news tells the heartbeats that something has changed, and newer the watch that there is another config.
@@ -54,21 +58,43 @@ type agent struct {
 	contact chan struct{}
 }
 
-// Run is the agent, until ctx is done. The runtime is gone when it returns.
+// Run is the agent, until ctx is done, or another build is to take its place, which is ErrReplaced. The runtime is gone
+// when it returns, unless it goes on for that other build.
 func Run(ctx context.Context, config Config, deps Deps) error {
 	dir, err := state.Open(config.StateDirectory)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = dir.Close() }()
-	r := config.Runtime
 	token, err := dir.RuntimeToken()
 	if err != nil {
 		return err
 	}
+	runtime, keeper := newKeeper(config.Runtime, deps, token, dir.Path())
+	a, err := newAgent(config, deps, dir, runtime, keeper)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel(nil)
+	keeper.Adopt(ctx)
+	all.Go(func() { keeper.Run(ctx) })
+	all.Go(func() { a.update(ctx, keeper, cancel) })
+	err = a.run(ctx)
+	if errors.Is(context.Cause(ctx), ErrReplaced) {
+		return ErrReplaced
+	}
+	return err
+}
+
+// newKeeper is the runtime, and what keeps it. The token is that of OpenClaw's own gateway, and the owner a name that no
+// other agent on this machine has.
+func newKeeper(r Runtime, deps Deps, token, owner string) (render.Runtime, *supervisor.Keeper) {
 	runtime, environment := r.kind(token)
 	var launcher supervisor.Launcher = &supervisor.Child{
-		Program: runtime.Program, Env: environment, EnvFile: envFile(r), Dir: r.Directory, Owner: dir.Path(),
+		Program: runtime.Program, Env: environment, EnvFile: envFile(r), Dir: r.Directory, Owner: owner,
 		Output: deps.Output, Clock: deps.Clock, Log: deps.Log,
 	}
 	if r.Helper != "" {
@@ -76,21 +102,10 @@ func Run(ctx context.Context, config Config, deps Deps) error {
 			Helper: helper.Client{Path: r.Helper}, EnvFile: envFile(r), Clock: deps.Clock, Log: deps.Log,
 		}
 	}
-	keeper := supervisor.New(supervisor.Spec{
-		Launcher: launcher, Health: runtime.Health(), HealthyAfter: seconds(r.HealthyAfterSeconds), Rest: seconds(r.RestartSeconds),
-		Grace: seconds(r.StopSeconds), AsksByExit: r.OpenClaw != nil,
+	return runtime, supervisor.New(supervisor.Spec{
+		Launcher: launcher, Health: runtime.Health(), HealthyAfter: seconds(r.HealthyAfterSeconds),
+		Rest: seconds(r.RestartSeconds), Grace: seconds(r.StopSeconds), AsksByExit: r.OpenClaw != nil,
 	}, deps.Clock, deps.Log)
-	a, err := newAgent(config, deps, dir, runtime, keeper)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var all sync.WaitGroup
-	defer all.Wait()
-	defer cancel()
-	keeper.Adopt(ctx)
-	all.Go(func() { keeper.Run(ctx) })
-	return a.run(ctx)
 }
 
 // newAgent knows who it is, and has called nobody.
@@ -116,6 +131,7 @@ func newAgent(
 	if a.apply, err = newApplier(a); err != nil {
 		return nil, err
 	}
+	a.updater = a.newUpdater()
 	a.on.turned = func() { a.apply.rouse(); tell(a.contact) }
 	return a, nil
 }

@@ -53,6 +53,9 @@ type Memory struct {
 	Orders protocol.Orders
 	// Refuse is said to everybody instead of an answer, and RefuseRegistration to who registers.
 	Refuse, RefuseRegistration *protocol.Problem
+	// Builds are files by digest, and Dry that nobody answers once one of them was fetched.
+	Builds map[string][]byte
+	Dry    bool
 	// Lose is how many replies are lost after what was asked has been done, and Down that nobody answers.
 	Lose int
 	Down bool
@@ -60,10 +63,11 @@ type Memory struct {
 	// Credential and Next are the hashes of those that are good, and SealKey the machine's.
 	Credential, Next token.Hash
 	SealKey          string
-	// Registrations, Beats and Rotations are what was received, and Calls how many connections came to something.
+	// Registrations, Beats and Rotations are what was received, Downloads how many builds were fetched, and Calls how many connections came to something.
 	Registrations []protocol.Registration
 	Beats         []protocol.Heartbeat
 	Rotations     int
+	Downloads     int
 	Calls         int
 }
 
@@ -87,6 +91,7 @@ func NewGateway(memory *Memory) (*Gateway, error) {
 	mux.HandleFunc("POST "+protocol.HeartbeatPath, g.beat)
 	mux.HandleFunc("GET "+protocol.ConfigPath, g.config)
 	mux.HandleFunc("POST "+protocol.CredentialPath, g.rotate)
+	mux.HandleFunc("GET "+protocol.AgentPath+"{digest}", g.build)
 	g.server = httptest.NewUnstartedServer(mux)
 	g.server.TLS = &tls.Config{
 		MinVersion:   tls.VersionTLS12,
