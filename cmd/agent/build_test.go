@@ -163,7 +163,7 @@ func TestABuildThatDoesNotWorkIsLeft(t *testing.T) {
 		build, logs string
 	}{
 		"it crashes":    {"#!/bin/sh\nexit 1\n", "it has ended 2 times before any gateway has answered it"},
-		"it hangs":      {"#!/bin/sh\nsleep 1000\n", "it did not go back by itself"},
+		"it hangs":      {"#!/bin/sh\nexec sleep 1000\n", "it did not go back by itself"},
 		"it is nothing": {"\x00\x01\x02", "cannot be started"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -107,6 +107,7 @@ func (p *process) start() {
 	p.t.Helper()
 	p.cmd = exec.Command(p.path, "--config", filepath.Join(p.dir, "config.yaml"))
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
+	p.cmd.WaitDelay = time.Second // a guard has its standard error too
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}

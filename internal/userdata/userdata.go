@@ -21,6 +21,7 @@ const SecretKey = "userData"
 func OpenClaw() map[string]any {
 	return map[string]any{
 		"directory": "/run/openclaw",
+		"helper":    "/run/open-spawn/helper.sock",
 		"workspace": "/var/lib/openclaw/workspace",
 		"openclaw": map[string]any{
 			"node":     "/opt/openclaw/node/bin/node",
