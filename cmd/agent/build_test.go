@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -82,9 +81,10 @@ func (f *fleet) again() {
 // systemd starts it again when it has ended.
 func (f *fleet) systemd() {
 	f.t.Helper()
-	if gone(strconv.Itoa(f.cmd.Process.Pid)) {
-		_ = f.cmd.Wait()
+	select {
+	case <-f.ended:
 		f.again()
+	default:
 	}
 }
 
@@ -163,7 +163,7 @@ func TestABuildThatDoesNotWorkIsLeft(t *testing.T) {
 		build, logs string
 	}{
 		"it crashes":    {"#!/bin/sh\nexit 1\n", "it has ended 2 times before any gateway has answered it"},
-		"it hangs":      {"#!/bin/sh\nexec sleep 1000\n", "it did not go back by itself"},
+		"it hangs":      {"#!/bin/sh\nexec sleep 1000\n", "does not end its trial by itself, and is killed"},
 		"it is nothing": {"\x00\x01\x02", "cannot be started"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -230,7 +230,7 @@ func TestAKillInTheMiddleOfAnythingLosesNothing(t *testing.T) {
 			<-tick.C
 		}
 		_ = f.cmd.Process.Kill()
-		f.until("it is gone", patience, func() bool { return gone(strconv.Itoa(f.cmd.Process.Pid)) })
+		<-f.ended
 		f.systemd()
 	}
 	f.until("heartbeats go on", patience, func() (is bool) {

@@ -36,7 +36,9 @@ type process struct {
 	dir  string
 	path string
 	cmd  *exec.Cmd
-	log  log
+	// ended is closed when it has ended.
+	ended chan struct{}
+	log   log
 }
 
 // log is written while it is read.
@@ -111,12 +113,15 @@ func (p *process) start() {
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
+	cmd, ended := p.cmd, make(chan struct{})
+	p.ended = ended
+	go func() { defer close(ended); _ = cmd.Wait() }()
 }
 
 func (p *process) stop(with syscall.Signal) {
 	p.t.Helper()
 	_ = p.cmd.Process.Signal(with)
-	_ = p.cmd.Wait()
+	<-p.ended
 	p.cmd = nil
 }
 

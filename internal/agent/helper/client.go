@@ -26,7 +26,7 @@ func (c Client) Start(ctx context.Context) error { return c.call(ctx, StartRunti
 // Stop asks OpenClaw to end, and returns before it has.
 func (c Client) Stop(ctx context.Context) error { return c.call(ctx, StopRuntime) }
 
-// Kill ends OpenClaw at once. It is an error when it does not run.
+// Kill ends OpenClaw at once.
 func (c Client) Kill(ctx context.Context) error { return c.call(ctx, KillRuntime) }
 
 // Status tells how OpenClaw is.

@@ -229,3 +229,20 @@ func TestHalfACopyIsNone(t *testing.T) {
 	}
 	s.is("new")
 }
+
+func TestWhatHasEndedIsKilled(t *testing.T) {
+	s := givenMachine(t)
+	answer := s.machine.run
+	s.machine.run = func(ctx context.Context, c []string) ([]byte, error) {
+		if c[1] == "kill" {
+			return []byte("Unit openclaw.service not loaded."), errors.New("exit status 1")
+		}
+		return answer(ctx, c)
+	}
+	client := s.serve()
+	s.must(client.Kill(t.Context()))
+	s.unit["ActiveState"] = "active"
+	if err := client.Kill(t.Context()); err == nil || !strings.Contains(err.Error(), "not loaded") {
+		t.Errorf("it runs on, and it says %v", err)
+	}
+}

@@ -53,12 +53,9 @@ type action struct {
 // actionOf is false for what is no verb.
 func actionOf(verb string) (action, bool) {
 	found, is := map[string]action{
-		StartRuntime: {promptly, commands([]string{systemctl, "start", unit})},
-		StopRuntime:  {promptly, commands([]string{systemctl, "stop", "--no-block", unit})},
-		// It is asked to end first: it is not to be started again.
-		KillRuntime: {promptly, commands(
-			[]string{systemctl, "stop", "--no-block", unit}, []string{systemctl, "kill", "--signal=SIGKILL", unit},
-		)},
+		StartRuntime:    {promptly, commands([]string{systemctl, "start", unit})},
+		StopRuntime:     {promptly, commands([]string{systemctl, "stop", "--no-block", unit})},
+		KillRuntime:     {promptly, machine.kill},
 		RuntimeStatus:   {promptly, machine.status},
 		ValidateRuntime: {validating, machine.validate},
 		SaveState:       {copying, machine.saveState},
@@ -78,4 +75,18 @@ func commands(all ...[]string) func(machine, context.Context) ([]byte, error) {
 		}
 		return nil, nil
 	}
+}
+
+// kill asks it to end first: it is not to be started again. systemd may have forgotten it by the time it is to be killed.
+func (m machine) kill(ctx context.Context) ([]byte, error) {
+	_, err := commands(
+		[]string{systemctl, "stop", "--no-block", unit}, []string{systemctl, "kill", "--signal=SIGKILL", unit},
+	)(m, ctx)
+	if err == nil {
+		return nil, nil
+	}
+	if s, _, showErr := m.show(ctx, unit); showErr == nil && !s.Runs() {
+		return nil, nil
+	}
+	return nil, err
 }
