@@ -158,7 +158,7 @@ func (a *agent) run(ctx context.Context) error {
 
 // startingErr is nil for what only came of ctx being done.
 func startingErr(ctx context.Context, err error) error {
-	if errors.Is(err, context.Cause(ctx)) {
+	if done := ctx.Err(); done != nil && (errors.Is(err, done) || errors.Is(err, context.Cause(ctx))) {
 		return nil
 	}
 	return fmt.Errorf("starting the agent: %w", err)
