@@ -30,7 +30,7 @@ type build struct {
 }
 
 // chosen returns when this build is the one that is to run, and otherwise has that take its place.
-func chosen(stateDirectory string, log *slog.Logger) (*build, error) {
+func chosen(ctx context.Context, stateDirectory string, log *slog.Logger) (*build, error) {
 	b := &build{installed: os.Getenv(installed), stateDirectory: stateDirectory, log: log}
 	self, err := os.Executable()
 	if err != nil {
@@ -48,7 +48,7 @@ func chosen(stateDirectory string, log *slog.Logger) (*build, error) {
 	if choice.Path == "" {
 		return b, nil
 	}
-	guard, err := b.guard(choice)
+	guard, err := b.guard(ctx, choice)
 	if err == nil {
 		err = b.become(choice.Path, append(environment(), installed+"="+self))
 	}
@@ -64,12 +64,12 @@ func chosen(stateDirectory string, log *slog.Logger) (*build, error) {
 }
 
 // guard has a process of this build watch over one that is on trial.
-func (b *build) guard(choice update.Choice) (*os.Process, error) {
+func (b *build) guard(ctx context.Context, choice update.Choice) (*os.Process, error) {
 	if !choice.OnTrial {
 		return nil, nil
 	}
-	//nolint:gosec // this very program
-	cmd := exec.CommandContext(context.Background(), b.installed, "guard", b.stateDirectory, choice.Digest)
+	forever := context.WithoutCancel(ctx)                                                      // its time begins when ours ends
+	cmd := exec.CommandContext(forever, b.installed, "guard", b.stateDirectory, choice.Digest) //nolint:gosec // ourselves
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting a guard: %w", err)
@@ -87,7 +87,9 @@ func (b *build) become(path string, env []string) error {
 
 // environment is ours, without what is for this build only.
 func environment() []string {
-	return slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, installed+"=") })
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		return strings.HasPrefix(variable, installed+"=")
+	})
 }
 
 // watch is the guard's process.

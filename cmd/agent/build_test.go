@@ -159,6 +159,7 @@ func TestAnotherBuildTakesTheAgentsPlace(t *testing.T) {
 }
 
 func TestABuildThatDoesNotWorkIsLeft(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		build, logs string
 	}{

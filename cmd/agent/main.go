@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, log *slog.Logger) error {
 	case err != nil:
 		return &badUsage{err}
 	}
-	self, err := chosen(config.StateDirectory, log)
+	self, err := chosen(ctx, config.StateDirectory, log)
 	if err != nil {
 		return err
 	}

@@ -89,8 +89,8 @@ func Run(ctx context.Context, config Config, deps Deps) error {
 	return err
 }
 
-// newKeeper is the runtime, and what keeps it. The token is that of OpenClaw's own gateway, and the owner a name that no
-// other agent on this machine has.
+// newKeeper is the runtime, and what keeps it. The token is that of OpenClaw's own gateway, and the owner a name that
+// no other agent on this machine has.
 func newKeeper(r Runtime, deps Deps, token, owner string) (render.Runtime, *supervisor.Keeper) {
 	runtime, environment := r.kind(token)
 	var launcher supervisor.Launcher = &supervisor.Child{

@@ -102,8 +102,7 @@ func (c *Config) validate() error {
 	require(c.BootstrapFile == "" || filepath.IsAbs(c.BootstrapFile), "bootstrapFile is no absolute path")
 	require((r.Command != "") != (r.OpenClaw != nil), "runtime.command or runtime.openclaw is missing, or both are there")
 	require(r.OpenClaw == nil || r.OpenClaw.isComplete() && r.Workspace != "", "runtime.openclaw lacks a path or its port")
-	require(r.Helper == "" || r.OpenClaw != nil && filepath.IsAbs(r.Helper),
-		"runtime.helper is no absolute path, or there is no runtime.openclaw")
+	require(r.takesHelper(), "runtime.helper is no absolute path, or there is no runtime.openclaw")
 	require(filepath.IsAbs(r.Directory), "runtime.directory is no absolute path")
 	require(min(r.HealthyAfterSeconds, r.StartSeconds, r.RestartSeconds, r.StopSeconds) > 0, "seconds are more than 0")
 	require(slices.Contains([]supervisor.Renewal{supervisor.Restart, supervisor.Signal, supervisor.Watch}, r.Reload),

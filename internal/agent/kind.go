@@ -33,6 +33,10 @@ func (o *OpenClaw) isComplete() bool {
 	return absolute && o.Port > 0 && o.Port < 1<<16
 }
 
+func (r *Runtime) takesHelper() bool {
+	return r.Helper == "" || r.OpenClaw != nil && filepath.IsAbs(r.Helper)
+}
+
 // kind is the runtime, and its environment besides its secrets. The token is that of OpenClaw's own gateway.
 func (r *Runtime) kind(token string) (render.Runtime, []string) {
 	if r.OpenClaw == nil {

@@ -69,7 +69,8 @@ func TestAnImageHasWhatMachinesHaveInCommon(t *testing.T) {
 			t.Errorf("%s is on the image", name)
 		}
 	}
-	if calls := r.read("/calls"); strings.Contains(calls, "enable spawn-agent") || !strings.Contains(calls, "cloud-init clean") {
+	calls := r.read("/calls")
+	if strings.Contains(calls, "enable spawn-agent") || !strings.Contains(calls, "cloud-init clean") {
 		t.Errorf("it called\n%s", calls)
 	}
 	r.write("/var/lib/spawn-agent/identity.json", "{}", 0o600)

@@ -219,7 +219,8 @@ func TestTheAgentPutsTheRuntimesDirectoriesAway(t *testing.T) {
 		if output, err := r.as("spawn-agent", again); err != nil {
 			t.Fatalf("the agent does not keep the workspace: %s", output)
 		}
-		got, err := r.as("openclaw", "cd "+workspace+"; cat AGENTS.md skills/trading/SKILL.md; cat AGENTS.md.aside-0/deep/file")
+		got, err := r.as("openclaw",
+			"cd "+workspace+"; cat AGENTS.md skills/trading/SKILL.md; cat AGENTS.md.aside-0/deep/file")
 		if err != nil || got != "oursoursmine\n" {
 			t.Errorf("the runtime reads %q (%v)", got, err)
 		}

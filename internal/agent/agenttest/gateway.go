@@ -63,7 +63,8 @@ type Memory struct {
 	// Credential and Next are the hashes of those that are good, and SealKey the machine's.
 	Credential, Next token.Hash
 	SealKey          string
-	// Registrations, Beats and Rotations are what was received, Downloads how many builds were fetched, and Calls how many connections came to something.
+	// Registrations, Beats and Rotations are what was received, Downloads how many builds were fetched, and Calls how many
+	// connections came to something.
 	Registrations []protocol.Registration
 	Beats         []protocol.Heartbeat
 	Rotations     int

@@ -84,7 +84,8 @@ func TestAStatusTellsHowItEnded(t *testing.T) {
 		},
 		"it has refused": {
 			unit: map[string]string{
-				"ActiveState": "failed", "ExecMainCode": "1", "ExecMainStatus": "78", "Result": "exit-code", "InvocationID": started,
+				"ActiveState": "failed", "ExecMainCode": "1", "ExecMainStatus": "78", "Result": "exit-code",
+				"InvocationID": started,
 			},
 			said: map[string]string{ran: "bad port\n"},
 			want: Status{State: "failed", Exited: true, ExitCode: 78, Result: "exit-code", Said: "bad port\n"},
@@ -142,7 +143,9 @@ func TestAValidationIsToldAsItIs(t *testing.T) {
 	if got, err := s.serve().Validate(t.Context()); err != nil || len(got) != maxValidation {
 		t.Errorf("it says %d bytes (%v)", len(got), err)
 	}
-	s.unit = map[string]string{"ActiveState": "failed", "ExecMainCode": "1", "ExecMainStatus": "78", "InvocationID": started}
+	s.unit = map[string]string{
+		"ActiveState": "failed", "ExecMainCode": "1", "ExecMainStatus": "78", "InvocationID": started,
+	}
 	s.said["_SYSTEMD_INVOCATION_ID="+started] = "OpenClaw 1.2.3 is not installed"
 	s.start[validation] = func() error { return errors.New("exit status 1") }
 	if _, err := s.serve().Validate(t.Context()); err == nil || !strings.Contains(err.Error(), "1.2.3 is not installed") {
@@ -232,8 +235,8 @@ func TestHalfACopyIsNone(t *testing.T) {
 
 func TestWhatHasEndedIsKilled(t *testing.T) {
 	s := givenMachine(t)
-	answer := s.machine.run
-	s.machine.run = func(ctx context.Context, c []string) ([]byte, error) {
+	answer := s.run
+	s.run = func(ctx context.Context, c []string) ([]byte, error) {
 		if c[1] == "kill" {
 			return []byte("Unit openclaw.service not loaded."), errors.New("exit status 1")
 		}

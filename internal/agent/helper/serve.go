@@ -22,7 +22,8 @@ import (
 const (
 	// caller is the one user who may call.
 	caller = "spawn-agent"
-	// listening is how long a caller has to say what he wants, and answering how much longer than the verb a call may take.
+	// listening is how long a caller has to say what he wants, and answering how much longer than its verb a call may
+	// take.
 	listening, answering = 5 * time.Second, 2 * time.Second
 	// maxVerb and maxAnswer bound what either side sends, but for what a verb has to tell.
 	maxVerb, maxAnswer = 64, 2048
@@ -113,7 +114,7 @@ func listen(ctx context.Context, conn net.Conn) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, listening)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
-		if ctx.Err() == context.DeadlineExceeded { //nolint:errorlint // it is that very one, or it was heard
+		if ctx.Err() == context.DeadlineExceeded {
 			_ = conn.Close()
 		}
 	})()

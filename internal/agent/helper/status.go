@@ -36,7 +36,8 @@ type Status struct {
 	Exited   bool `json:"exited,omitempty"`
 	ExitCode int  `json:"exitCode,omitempty"`
 	Signal   int  `json:"signal,omitempty"`
-	// Result is systemd's word for how it ended, and oom-kill when the kernel has killed a process of it for want of memory.
+	// Result is systemd's word for how it ended, and oom-kill when the kernel has killed a process of it for want of
+	// memory.
 	Result string `json:"result,omitempty"`
 	// Said is what it said last, as it is: secrets may be in it.
 	Said string `json:"said,omitempty"`

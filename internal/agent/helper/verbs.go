@@ -77,7 +77,8 @@ func commands(all ...[]string) func(machine, context.Context) ([]byte, error) {
 	}
 }
 
-// kill asks it to end first: it is not to be started again. systemd may have forgotten it by the time it is to be killed.
+// kill asks it to end first: it is not to be started again. systemd may have forgotten it by the time it is to be
+// killed.
 func (m machine) kill(ctx context.Context) ([]byte, error) {
 	_, err := commands(
 		[]string{systemctl, "stop", "--no-block", unit}, []string{systemctl, "kill", "--signal=SIGKILL", unit},

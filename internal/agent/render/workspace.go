@@ -89,7 +89,8 @@ func keep(root *os.Root, name string, content []byte) error {
 	return root.Rename(next, name)
 }
 
-// putAway has nothing be at a name. What the runtime has made, and closed to us, cannot be removed: it gets another name.
+// putAway has nothing be at a name. What the runtime has made, and closed to us, cannot be removed: it gets another
+// name.
 func putAway(root *os.Root, name string) error {
 	err := root.RemoveAll(name)
 	for n := 0; err != nil && n < mostAside; n++ {

@@ -77,8 +77,8 @@ var passOn = sync.OnceFunc(func() {
 	}
 })
 
-// start implements Launcher: in a session of its own. It does not end with ctx, but with us: the kernel kills it when the
-// thread that has started it is gone, which is why that thread waits for it.
+// start implements Launcher: in a session of its own. It does not end with ctx, but with us: the kernel kills it when
+// the thread that has started it is gone, which is why that thread waits for it.
 func (c *Child) start(ctx context.Context) (started, error) {
 	program, err := c.Program()
 	if err != nil {

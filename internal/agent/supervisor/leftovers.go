@@ -17,8 +17,9 @@ import (
 // killing is the time between two looks at what was killed.
 const killing = 20 * time.Millisecond
 
-// clear implements Launcher. It ends what an agent before us has started and could not stop, because it was killed itself: two runtimes
-// with one set of keys lose money. The kernel has killed the program; what that had started is found by its mark.
+// clear implements Launcher. It ends what an agent before us has started and could not stop, because it was killed
+// itself: two runtimes with one set of keys lose money. The kernel has killed the program; what that had started is
+// found by its mark.
 func (c *Child) clear(ctx context.Context) {
 	for {
 		left := marked(c.Owner)

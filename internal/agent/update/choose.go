@@ -16,8 +16,8 @@ type Choice struct {
 	OnTrial bool
 }
 
-// Choose decides which build runs, and is for the installed one to ask, which is self, when it starts. A start of one on
-// trial is counted before it happens: whatever comes of it has been counted.
+// Choose decides which build runs, and is for the installed one to ask, which is self, when it starts. A start of one
+// on trial is counted before it happens: whatever comes of it has been counted.
 func (b Builds) Choose(self string, log *slog.Logger) Choice {
 	m := b.load()
 	if m.Trial != "" {
