@@ -68,7 +68,8 @@ func (b *build) guard(ctx context.Context, choice update.Choice) (*os.Process, e
 	if !choice.OnTrial {
 		return nil, nil
 	}
-	forever := context.WithoutCancel(ctx)                                                      // its time begins when ours ends
+	forever := context.WithoutCancel(ctx) // its time begins when ours ends
+
 	cmd := exec.CommandContext(forever, b.installed, "guard", b.stateDirectory, choice.Digest) //nolint:gosec // ourselves
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {

@@ -88,6 +88,7 @@ func TestWhatRunsOnIsAdopted(t *testing.T) {
 }
 
 func TestWhatWasAdoptedIsEnded(t *testing.T) {
+	const twice = "started" + " started"
 	for name, c := range map[string]struct {
 		by   func(*world)
 		says string
@@ -95,7 +96,7 @@ func TestWhatWasAdoptedIsEnded(t *testing.T) {
 		"by the word":           {func(w *world) { w.Want(false) }, "started stopped"},
 		"by nobody's word":      {func(w *world) { w.waiters(2); w.clock.Step(2 * time.Minute) }, "started stopped"},
 		"because of its files":  {func(w *world) { w.Renew(supervisor.Restart); w.Want(true) }, "started stopped started"},
-		"by itself, and begins": {func(w *world) { w.kill(); w.Renew(supervisor.Watch); w.Want(true) }, "started" + " started"},
+		"by itself, and begins": {func(w *world) { w.kill(); w.Renew(supervisor.Watch); w.Want(true) }, twice},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := given(t, obedient, asUnit)
