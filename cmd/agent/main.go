@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command agent runs on a machine of the fleet: it talks to the gateway, and keeps the bot's runtime. As "agent helper"
-// it is what systemd starts as root when the agent asks for one of a few things that only root can do.
+// it is what systemd starts as root when the agent asks for one of a few things that only root can do, and as "agent
+// guard" it watches over a build of itself that is on trial.
 package main
 
 import (
@@ -27,31 +28,55 @@ import (
 const usageError = 2
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == "helper" {
-		if err := helper.Main(context.Background()); err != nil {
-			fmt.Fprintln(os.Stderr, "agent helper:", err)
-			os.Exit(1)
-		}
-		return
-	}
-	config, err := parse(os.Args[1:])
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "agent:", err)
-		os.Exit(usageError)
-	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err = agent.Run(ctx, config, agent.Deps{
-		Clock: clock.RealClock{}, Random: rand.Float64, Log: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
-		Output: os.Stdout,
-	})
+	var err error
+	switch args := os.Args[1:]; {
+	case len(args) == 1 && args[0] == "helper":
+		err = helper.Main(ctx)
+	case len(args) == 3 && args[0] == "guard":
+		err = watch(ctx, args[1:], log)
+	default:
+		err = run(ctx, args, log)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "agent:", err)
-		os.Exit(1) //nolint:gocritic // the process ends, and its signals with it
+		os.Exit(exitCode(err)) //nolint:gocritic // the process ends, and its signals with it
 	}
+}
+
+// run is the agent, or whichever build of it is to run.
+func run(ctx context.Context, args []string, log *slog.Logger) error {
+	config, err := parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return &badUsage{err}
+	}
+	self, err := chosen(ctx, config.StateDirectory, log)
+	if err != nil {
+		return err
+	}
+	err = agent.Run(ctx, config, agent.Deps{
+		Clock: clock.RealClock{}, Random: rand.Float64, Log: log, Output: os.Stdout, Self: self.digest,
+	})
+	if errors.Is(err, agent.ErrReplaced) {
+		err = self.restart()
+	}
+	return err
+}
+
+// badUsage is what a program says that was called wrongly.
+type badUsage struct{ error }
+
+func exitCode(err error) int {
+	var bad *badUsage
+	if errors.As(err, &bad) {
+		return usageError
+	}
+	return 1
 }
 
 // parse reads the flags and the file that they name.

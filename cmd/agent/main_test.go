@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -35,7 +36,29 @@ type process struct {
 	dir  string
 	path string
 	cmd  *exec.Cmd
-	log  bytes.Buffer
+	// ended is closed when it has ended.
+	ended chan struct{}
+	log   log
+}
+
+// log is written while it is read.
+type log struct {
+	mu      sync.Mutex
+	content bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *log) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.content.Write(line)
+}
+
+// String is all that was written.
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.content.String()
 }
 
 // given has the agent's binary, its configuration as the user data writes it, and a gateway.
@@ -86,15 +109,19 @@ func (p *process) start() {
 	p.t.Helper()
 	p.cmd = exec.Command(p.path, "--config", filepath.Join(p.dir, "config.yaml"))
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
+	p.cmd.WaitDelay = time.Second // a guard has its standard error too
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
+	cmd, ended := p.cmd, make(chan struct{})
+	p.ended = ended
+	go func() { defer close(ended); _ = cmd.Wait() }()
 }
 
 func (p *process) stop(with syscall.Signal) {
 	p.t.Helper()
 	_ = p.cmd.Process.Signal(with)
-	_ = p.cmd.Wait()
+	<-p.ended
 	p.cmd = nil
 }
 

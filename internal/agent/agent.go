@@ -15,11 +15,13 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/cedros-io/open-spawn/internal/agent/client"
+	"github.com/cedros-io/open-spawn/internal/agent/helper"
 	"github.com/cedros-io/open-spawn/internal/agent/install"
 	"github.com/cedros-io/open-spawn/internal/agent/memory"
 	"github.com/cedros-io/open-spawn/internal/agent/render"
 	"github.com/cedros-io/open-spawn/internal/agent/state"
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
+	"github.com/cedros-io/open-spawn/internal/agent/update"
 )
 
 // Deps are what the agent stands on.
@@ -32,6 +34,8 @@ type Deps struct {
 	Log *slog.Logger
 	// Output is where what the runtime prints goes.
 	Output io.Writer
+	// Self is the digest of the build that runs; without it, no other takes its place.
+	Self string
 }
 
 // agent is what the loops share.
@@ -51,6 +55,7 @@ type agent struct {
 	sup      supervisor.Supervisor
 	on       *runSwitch
 	apply    *applier
+	updater  *update.Updater
 	instance int64
 	boot     string
 	// news tells the heartbeats that something has changed, and newer the watch that there is another config.
@@ -59,34 +64,54 @@ type agent struct {
 	contact chan struct{}
 }
 
-// Run is the agent, until ctx is done. The runtime is gone when it returns.
+// Run is the agent, until ctx is done, or another build is to take its place, which is ErrReplaced. The runtime is gone
+// when it returns, unless it goes on for that other build.
 func Run(ctx context.Context, config Config, deps Deps) error {
 	dir, err := state.Open(config.StateDirectory)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = dir.Close() }()
-	r := config.Runtime
 	token, err := dir.RuntimeToken()
 	if err != nil {
 		return err
 	}
-	runtime, environment := r.kind(token)
-	child := supervisor.New(supervisor.Spec{
-		Program: runtime.Program, Env: environment, EnvFile: envFile(r), Dir: r.Directory,
-		Health: runtime.Health(), HealthyAfter: seconds(r.HealthyAfterSeconds), Rest: seconds(r.RestartSeconds),
-		Grace: seconds(r.StopSeconds), AsksByExit: r.OpenClaw != nil, Owner: dir.Path(), Output: deps.Output,
-	}, deps.Clock, deps.Log)
-	a, err := newAgent(config, deps, dir, runtime, child)
+	runtime, keeper := newKeeper(config.Runtime, deps, token, dir.Path())
+	a, err := newAgent(config, deps, dir, runtime, keeper)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	var all sync.WaitGroup
 	defer all.Wait()
-	defer cancel()
-	all.Go(func() { child.Run(ctx) })
-	return a.run(ctx)
+	defer cancel(nil)
+	keeper.Adopt(ctx)
+	all.Go(func() { keeper.Run(ctx) })
+	all.Go(func() { a.update(ctx, keeper, cancel) })
+	err = a.run(ctx)
+	if errors.Is(context.Cause(ctx), ErrReplaced) {
+		return ErrReplaced
+	}
+	return err
+}
+
+// newKeeper is the runtime, and what keeps it. The token is that of OpenClaw's own gateway, and the owner a name that
+// no other agent on this machine has.
+func newKeeper(r Runtime, deps Deps, token, owner string) (render.Runtime, *supervisor.Keeper) {
+	runtime, environment := r.kind(token)
+	var launcher supervisor.Launcher = &supervisor.Child{
+		Program: runtime.Program, Env: environment, EnvFile: envFile(r), Dir: r.Directory, Owner: owner,
+		Output: deps.Output, Clock: deps.Clock, Log: deps.Log,
+	}
+	if r.Helper != "" {
+		launcher = &supervisor.Unit{
+			Helper: helper.Client{Path: r.Helper}, EnvFile: envFile(r), Clock: deps.Clock, Log: deps.Log,
+		}
+	}
+	return runtime, supervisor.New(supervisor.Spec{
+		Launcher: launcher, Health: runtime.Health(), HealthyAfter: seconds(r.HealthyAfterSeconds),
+		Rest: seconds(r.RestartSeconds), Grace: seconds(r.StopSeconds), AsksByExit: r.OpenClaw != nil,
+	}, deps.Clock, deps.Log)
 }
 
 // newAgent knows who it is, and has called nobody.
@@ -113,6 +138,7 @@ func newAgent(
 	if a.apply, err = newApplier(a); err != nil {
 		return nil, err
 	}
+	a.updater = a.newUpdater()
 	a.on.turned = func() { a.apply.rouse(); tell(a.contact) }
 	return a, nil
 }
@@ -139,7 +165,7 @@ func (a *agent) run(ctx context.Context) error {
 
 // startingErr is nil for what only came of ctx being done.
 func startingErr(ctx context.Context, err error) error {
-	if errors.Is(err, context.Cause(ctx)) {
+	if done := ctx.Err(); done != nil && (errors.Is(err, done) || errors.Is(err, context.Cause(ctx))) {
 		return nil
 	}
 	return fmt.Errorf("starting the agent: %w", err)

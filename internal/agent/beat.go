@@ -5,6 +5,7 @@ package agent
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"github.com/cedros-io/open-spawn/internal/agent/client"
@@ -65,6 +66,7 @@ func (a *agent) beatOnce(ctx context.Context) (time.Duration, error) {
 	}
 	a.on.beatSays(question, orders.Run)
 	a.routes.take(orders)
+	a.updater.Answered(orders.AgentSHA256[runtime.GOARCH])
 	if a.apply.announce(orders.ConfigVersion) {
 		tell(a.newer)
 	}

@@ -54,6 +54,8 @@ type Runtime struct {
 	Args        []string          `yaml:"args"`
 	Environment map[string]string `yaml:"environment"`
 	Directory   string            `yaml:"directory"`
+	// Helper is the socket by which root runs OpenClaw as a unit of systemd; without one it is a child of the agent.
+	Helper string `yaml:"helper"`
 	// Workspace is where its agent works; without one there is none.
 	Workspace string `yaml:"workspace"`
 	// HealthURL says 200 when it works; without one it works when it has run for HealthyAfterSeconds (10).
@@ -100,6 +102,7 @@ func (c *Config) validate() error {
 	require(c.BootstrapFile == "" || filepath.IsAbs(c.BootstrapFile), "bootstrapFile is no absolute path")
 	require((r.Command != "") != (r.OpenClaw != nil), "runtime.command or runtime.openclaw is missing, or both are there")
 	require(r.OpenClaw == nil || r.OpenClaw.isComplete() && r.Workspace != "", "runtime.openclaw lacks a path or its port")
+	require(r.takesHelper(), "runtime.helper is no absolute path, or there is no runtime.openclaw")
 	require(filepath.IsAbs(r.Directory), "runtime.directory is no absolute path")
 	require(min(r.HealthyAfterSeconds, r.StartSeconds, r.RestartSeconds, r.StopSeconds) > 0, "seconds are more than 0")
 	require(slices.Contains([]supervisor.Renewal{supervisor.Restart, supervisor.Signal, supervisor.Watch}, r.Reload),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cedros-io/open-spawn/internal/agent/client"
 	"github.com/cedros-io/open-spawn/internal/agent/facts"
+	"github.com/cedros-io/open-spawn/internal/agent/helper"
 	"github.com/cedros-io/open-spawn/internal/agent/install"
 	"github.com/cedros-io/open-spawn/internal/agent/memory"
 	"github.com/cedros-io/open-spawn/internal/agent/openclaw"
@@ -43,6 +44,10 @@ func (o *OpenClaw) isComplete() bool {
 	return absolute && o.Port > 0 && o.Port < 1<<16
 }
 
+func (r *Runtime) takesHelper() bool {
+	return r.Helper == "" || r.OpenClaw != nil && filepath.IsAbs(r.Helper)
+}
+
 // kind is the runtime, and its environment besides its secrets. The token is that of OpenClaw's own gateway.
 func (r *Runtime) kind(token string) (render.Runtime, []string) {
 	if r.OpenClaw == nil {
@@ -51,7 +56,7 @@ func (r *Runtime) kind(token string) (render.Runtime, []string) {
 	runtime := openclaw.New(openclaw.Options{
 		Node: r.OpenClaw.Node, Versions: r.OpenClaw.Versions, State: r.OpenClaw.State, Home: r.OpenClaw.Home,
 		Directory: r.Directory, Workspace: r.Workspace, Port: r.OpenClaw.Port, Token: token,
-		Installs: r.OpenClaw.Installs, TelegramAPI: r.OpenClaw.TelegramAPI,
+		Installs: r.OpenClaw.Installs, TelegramAPI: r.OpenClaw.TelegramAPI, Ask: r.ask(),
 	})
 	environment := runtime.Environment()
 	maps.Copy(environment, r.Environment)
@@ -62,7 +67,7 @@ func (r *Runtime) kind(token string) (render.Runtime, []string) {
 func (r *Runtime) store(from *client.Client) install.Store {
 	store := install.Store{
 		Download: func(ctx context.Context, digest, path string) error {
-			return from.Download(ctx, digest, path, install.MaxArchive)
+			return from.Download(ctx, digest, install.MaxArchive, path)
 		},
 		Free: func(path string) (int64, error) {
 			disk, err := facts.Disk(path)
@@ -75,12 +80,24 @@ func (r *Runtime) store(from *client.Client) install.Store {
 	return store
 }
 
-// memory is what the runtime remembers; nil where there is one version only.
+// memory is what the runtime remembers; nil where there is one version only. What belongs to another user, the helper
+// keeps.
 func (r *Runtime) memory() memory.Memory {
-	if r.OpenClaw == nil {
+	switch {
+	case r.OpenClaw == nil:
 		return nil
+	case r.Helper != "":
+		return helper.Client{Path: r.Helper}
 	}
 	return memory.Directory(r.OpenClaw.State)
+}
+
+// ask has OpenClaw say what it makes of the files that wait; nil where the agent asks it itself.
+func (r *Runtime) ask() func(context.Context) ([]byte, error) {
+	if r.Helper == "" {
+		return nil
+	}
+	return helper.Client{Path: r.Helper}.Validate
 }
 
 // reload is how it takes up another config.

@@ -58,7 +58,7 @@ func (p *applier) place(ctx context.Context, c *protocol.Config) (int64, error) 
 	p.placed, p.remark = c.Version, files.Remark
 	p.on.obey(c.Content)
 	how := p.config.Runtime.reload()
-	if restart || starting {
+	if status, _ := p.sup.Status(); restart || starting && !status.Adopted {
 		how = supervisor.Restart
 	}
 	number := p.sup.Renew(how)

@@ -140,7 +140,7 @@ func (p *applier) halt(ctx context.Context) error {
 	defer timer.Stop()
 	for {
 		status, changed := p.sup.Status()
-		if !status.Running {
+		if status.Idle {
 			return nil
 		}
 		select {

@@ -70,6 +70,7 @@ func (s *runSwitch) says(question int64, run, confirms bool) {
 		switch {
 		case !run:
 			s.ordered, s.off = false, s.questions
+			s.sup.Want(false) // also one that an earlier agent has started
 		case question > s.off: // else it was asked before we heard that it is not to run
 			s.ordered, s.confirmed = true, s.confirmed || confirms
 		}
@@ -93,6 +94,7 @@ func (s *runSwitch) unknown() {
 		}
 		if now.Sub(s.unknownSince) >= doubt {
 			s.confirmed = false
+			s.sup.Want(false)
 		}
 	}, "no gateway knows this machine any more")
 }

@@ -36,6 +36,8 @@ func fixed() ([]file, error) {
 	at := []file{
 		{Path: BootstrapPath, Permissions: executable, Content: "bootstrap"},
 		{Path: "/usr/local/lib/open-spawn/run-openclaw", Permissions: executable, Content: "run-openclaw"},
+		{Path: "/usr/local/lib/open-spawn/check-openclaw", Permissions: executable, Content: "check-openclaw"},
+		{Path: "/usr/local/lib/open-spawn/keep-state", Permissions: executable, Content: "keep-state"},
 		{Path: "/etc/open-spawn/firewall.nft", Permissions: readable, Content: "firewall.nft"},
 		{Path: "/etc/sysusers.d/open-spawn.conf", Permissions: readable, Content: "sysusers.conf"},
 		{Path: "/etc/tmpfiles.d/open-spawn.conf", Permissions: readable, Content: "tmpfiles.conf"},
@@ -45,7 +47,7 @@ func fixed() ([]file, error) {
 	}
 	for _, unit := range []string{
 		"spawn-agent.service", "spawn-helper.socket", "spawn-helper@.service", "spawn-firewall.service",
-		"spawn-bootstrap.service", "openclaw.service",
+		"spawn-bootstrap.service", "openclaw.service", "openclaw-validate.service", "openclaw-state@.service",
 	} {
 		at = append(at, file{Path: units + unit, Permissions: readable, Content: unit})
 	}

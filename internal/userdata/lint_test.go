@@ -54,8 +54,8 @@ func TestCloudInitTakesTheUserData(t *testing.T) {
 
 func TestShellcheckFindsNothing(t *testing.T) {
 	for _, script := range []string{
-		"files/bootstrap", "files/run-openclaw", "testdata/probe", "../../hack/openclaw/archive",
-		"../../hack/openclaw/prepare",
+		"files/bootstrap", "files/run-openclaw", "files/check-openclaw", "files/keep-state", "testdata/probe",
+		"../../hack/openclaw/archive", "../../hack/openclaw/prepare",
 	} {
 		// Not: braces around every variable (2250), and that set -e does not reach into conditions (2310 to 2312), which is
 		// meant wherever it is so.

@@ -184,3 +184,45 @@ func TestTheRuntimeReadsWhatTheAgentRenders(t *testing.T) {
 		t.Errorf("the runtime reads %q (%v)", output, err)
 	}
 }
+
+// TestHelperKeep is no test: it is the agent, who keeps the workspace.
+func TestHelperKeep(t *testing.T) {
+	workspace := os.Getenv("TEST_WORKSPACE")
+	if workspace == "" {
+		t.Skip("only for the test below")
+	}
+	files := map[string][]byte{"AGENTS.md": []byte("ours"), "skills/trading/SKILL.md": []byte("ours")}
+	if err := placing.Keep(workspace, files, []string{"old.md", "AGENTS.md"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// OpenClaw makes directories that the agent cannot look into where the agent's files have to go.
+func TestTheAgentPutsTheRuntimesDirectoriesAway(t *testing.T) {
+	r := givenUsers(t)
+	const workspace = "var/lib/openclaw/workspace"
+	if output, err := r.as("spawn-agent", "rm -rf "+workspace+"/*"); err != nil {
+		t.Fatal(output)
+	}
+	made := "cd " + workspace + "; umask 0077; for d in AGENTS.md skills/trading AGENTS.md.next old.md; do " +
+		"mkdir -p $d/deep; echo mine > $d/deep/file; done"
+	if output, err := r.as("openclaw", made); err != nil {
+		t.Fatal(output)
+	}
+	binary, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.write("/tests", string(binary), 0o755)
+	const again = "TEST_WORKSPACE=$PWD/" + workspace + " ./tests -test.run '^TestHelperKeep$'"
+	for range 2 {
+		if output, err := r.as("spawn-agent", again); err != nil {
+			t.Fatalf("the agent does not keep the workspace: %s", output)
+		}
+		got, err := r.as("openclaw",
+			"cd "+workspace+"; cat AGENTS.md skills/trading/SKILL.md; cat AGENTS.md.aside-0/deep/file")
+		if err != nil || got != "oursoursmine\n" {
+			t.Errorf("the runtime reads %q (%v)", got, err)
+		}
+	}
+}

@@ -21,10 +21,12 @@ const SecretKey = "userData"
 func OpenClaw() map[string]any {
 	return map[string]any{
 		"directory": "/run/openclaw",
+		"helper":    "/run/open-spawn/helper.sock",
 		"workspace": "/var/lib/openclaw/workspace",
 		"openclaw": map[string]any{
 			"node":     "/opt/openclaw/node/bin/node",
 			"versions": "/opt/openclaw",
+			"installs": "/var/lib/openclaw/versions",
 			"state":    "/var/lib/openclaw/state",
 			"home":     "/var/lib/openclaw/home",
 			"port":     18789,

@@ -108,6 +108,23 @@ func (g *Gateway) rotate(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// build gives a build of the agent to whoever asks.
+func (g *Gateway) build(w http.ResponseWriter, r *http.Request) {
+	g.mu.Lock()
+	content, known := g.memory.Builds[r.PathValue("digest")]
+	if known {
+		g.memory.Downloads++
+		g.memory.Down = g.memory.Dry
+	}
+	g.mu.Unlock()
+	if !known {
+		reply(w, nil, &protocol.Problem{Title: "no such build", Status: http.StatusNotFound, Code: protocol.CodeNotFound})
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	_, _ = w.Write(content)
+}
+
 // answer does what was asked, and answers unless the reply is to be lost.
 func (g *Gateway) answer(w http.ResponseWriter, do func(*Memory) (any, *protocol.Problem)) {
 	g.mu.Lock()
@@ -159,16 +176,4 @@ func reply(w http.ResponseWriter, body any, problem *protocol.Problem) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(body)
 	}
-}
-
-// build gives what has a digest.
-func (g *Gateway) build(w http.ResponseWriter, r *http.Request) {
-	var content []byte
-	var known bool
-	g.Look(func(m *Memory) { content, known = m.Builds[r.PathValue("digest")] })
-	if !known {
-		w.WriteHeader(http.StatusNotFound)
-		return
-	}
-	_, _ = w.Write(content)
 }

@@ -53,19 +53,22 @@ type Memory struct {
 	Orders protocol.Orders
 	// Refuse is said to everybody instead of an answer, and RefuseRegistration to who registers.
 	Refuse, RefuseRegistration *protocol.Problem
+	// Builds are files by digest, and Dry that nobody answers once one of them was fetched.
+	Builds map[string][]byte
+	Dry    bool
 	// Lose is how many replies are lost after what was asked has been done, and Down that nobody answers.
 	Lose int
 	Down bool
 
-	// Builds are what has a digest, by it.
-	Builds map[string][]byte
 	// Credential and Next are the hashes of those that are good, and SealKey the machine's.
 	Credential, Next token.Hash
 	SealKey          string
-	// Registrations, Beats and Rotations are what was received, and Calls how many connections came to something.
+	// Registrations, Beats and Rotations are what was received, Downloads how many builds were fetched, and Calls how many
+	// connections came to something.
 	Registrations []protocol.Registration
 	Beats         []protocol.Heartbeat
 	Rotations     int
+	Downloads     int
 	Calls         int
 }
 

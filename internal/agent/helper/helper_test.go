@@ -17,12 +17,22 @@ import (
 // called has a helper behind a real socket that lets that user call, and tells which commands it ran.
 func called(t *testing.T, uid uint32, fails error) (Client, func() [][]string) {
 	t.Helper()
+	var ran [][]string
+	client, stop := calledOn(t, uid, machine{run: func(_ context.Context, c []string) ([]byte, error) {
+		ran = append(ran, c)
+		return []byte("said\nso"), fails
+	}})
+	return client, func() [][]string { stop(); return ran }
+}
+
+// calledOn is called, with a machine to work on.
+func calledOn(t *testing.T, uid uint32, m machine) (client Client, stop func()) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "helper.sock")
 	listener, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ran [][]string
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -31,19 +41,15 @@ func called(t *testing.T, uid uint32, fails error) (Client, func() [][]string) {
 			if err != nil {
 				return
 			}
-			_ = serve(context.WithoutCancel(t.Context()), conn, uid, func(_ context.Context, c []string) ([]byte, error) {
-				ran = append(ran, c)
-				return []byte("said\nso"), fails
-			})
+			_ = serve(context.WithoutCancel(t.Context()), conn, uid, m)
 			_ = conn.Close()
 		}
 	}()
-	stop := func() [][]string {
+	stop = func() {
 		_ = listener.Close()
 		<-ended
-		return ran
 	}
-	t.Cleanup(func() { stop() })
+	t.Cleanup(stop)
 	return Client{Path: path}, stop
 }
 
@@ -119,7 +125,7 @@ func TestAClientThatHasEnoughIsLetGo(t *testing.T) {
 func TestACallComesByAUnixSocket(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer func() { _ = ours.Close() }()
-	go func() { _ = serve(context.WithoutCancel(t.Context()), theirs, self(), nil) }()
+	go func() { _ = serve(context.WithoutCancel(t.Context()), theirs, self(), machine{}) }()
 	answer := make([]byte, maxAnswer)
 	n, err := ours.Read(answer)
 	if err != nil || !strings.HasPrefix(string(answer[:n]), "finding out who calls") {

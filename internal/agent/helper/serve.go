@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,11 +22,14 @@ import (
 const (
 	// caller is the one user who may call.
 	caller = "spawn-agent"
-	// serveWithin is less than the unit's RuntimeMaxSec, so that a call that takes too long is answered.
-	serveWithin = 25 * time.Second
-	// maxVerb and maxAnswer bound what either side sends.
-	maxVerb, maxAnswer = 64, 512
-	// done is the answer to what was done. Every other one says why it was not.
+	// listening is how long a caller has to say what he wants, and answering how much longer than its verb a call may
+	// take.
+	listening, answering = 5 * time.Second, 2 * time.Second
+	// maxVerb and maxAnswer bound what either side sends, but for what a verb has to tell.
+	maxVerb, maxAnswer = 64, 2048
+	// maxTold bounds what a verb tells, and maxOutput what a command says of which that is made.
+	maxTold, maxOutput = maxValidation, 4 << 20
+	// done is the answer to what was done; what is to be told follows. Every other one says why it was not.
 	done = "ok"
 )
 
@@ -52,23 +56,30 @@ func Main(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("finding out who may call: %w", err)
 	}
-	return serve(ctx, conn, uint32(uid), command)
+	return serve(ctx, conn, uint32(uid), machine{run: command})
+}
+
+// machine is what the verbs work on: where its files are, which is not / in tests only, and what runs commands there.
+type machine struct {
+	root string
+	run  run
 }
 
 // serve answers one call of that user. Whoever else calls is told nothing but that.
-func serve(ctx context.Context, conn net.Conn, allowed uint32, run run) error {
-	ctx, cancel := context.WithTimeout(ctx, serveWithin)
+func serve(ctx context.Context, conn net.Conn, allowed uint32, m machine) error {
+	ctx, cancel := context.WithTimeout(ctx, longest+listening+answering)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	err := authorize(conn, allowed)
+	var told []byte
 	if err == nil {
-		err = obey(ctx, conn, run)
+		told, err = obey(ctx, conn, m)
 	}
 	answer := done
 	if err != nil {
-		answer = oneLine(err.Error())
+		answer, told = oneLine(err.Error()), nil
 	}
-	_, writeErr := io.WriteString(conn, answer+"\n")
+	_, writeErr := conn.Write(append([]byte(answer+"\n"), told[:min(len(told), maxTold)]...))
 	return errors.Join(err, writeErr)
 }
 
@@ -83,32 +94,57 @@ func authorize(conn net.Conn, allowed uint32) error {
 	return nil
 }
 
-func obey(ctx context.Context, conn io.Reader, run run) error {
-	line, err := bufio.NewReader(io.LimitReader(conn, maxVerb)).ReadString('\n')
+func obey(ctx context.Context, conn net.Conn, m machine) ([]byte, error) {
+	line, err := listen(ctx, conn)
 	if err != nil {
-		return fmt.Errorf("reading the verb: %w", err)
+		return nil, fmt.Errorf("reading the verb: %w", err)
 	}
-	commands := commandsOf(strings.TrimSuffix(line, "\n"))
-	if commands == nil {
-		return errNoVerb
+	action, is := actionOf(strings.TrimSuffix(line, "\n"))
+	if !is {
+		return nil, errNoVerb
 	}
-	for _, c := range commands {
-		if output, err := run(ctx, c); err != nil {
-			return fmt.Errorf("%s %s: %w: %s", c[0], c[1], err, output)
+	ctx, cancel := context.WithTimeout(ctx, action.within)
+	defer cancel()
+	told, err := action.do(m, ctx)
+	return told, errors.Join(err, ctx.Err())
+}
+
+// listen waits for the verb, and not for long.
+func listen(ctx context.Context, conn net.Conn) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, listening)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		if ctx.Err() == context.DeadlineExceeded {
+			_ = conn.Close()
 		}
-	}
-	return nil
+	})()
+	return bufio.NewReader(io.LimitReader(conn, maxVerb)).ReadString('\n')
 }
 
 // command runs a command that finds nothing in its environment.
 func command(ctx context.Context, c []string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, c[0], c[1:]...) //nolint:gosec // one of those in verbs.go
+	cmd := exec.CommandContext(ctx, c[0], c[1:]...) //nolint:gosec // one of those of the verbs
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
-	return cmd.CombinedOutput()
+	output := &tail{}
+	cmd.Stdout, cmd.Stderr = output, output
+	err := cmd.Run()
+	return output.said, err
+}
+
+// tail keeps the end of what is written.
+type tail struct{ said []byte }
+
+// Write implements io.Writer.
+func (t *tail) Write(said []byte) (int, error) {
+	t.said = append(t.said, said...)
+	if more := len(t.said) - maxOutput; more > 0 {
+		t.said = slices.Delete(t.said, 0, more)
+	}
+	return len(said), nil
 }
 
 // oneLine is what fits into an answer.
 func oneLine(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
-	return text[:min(len(text), maxAnswer-1)]
+	return strings.ToValidUTF8(text[:min(len(text), maxAnswer-1)], "")
 }

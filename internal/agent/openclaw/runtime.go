@@ -6,6 +6,7 @@
 package openclaw
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,6 +38,8 @@ type Options struct {
 	Versions string
 	// Installs is where further versions are, each with a Node of its own, as install.Store puts them there.
 	Installs string
+	// Ask has OpenClaw, as its own user, say what it makes of the files that wait; nil where there is no other user.
+	Ask func(context.Context) ([]byte, error)
 	// Directory is that of the runtime's files, State where OpenClaw remembers, Workspace where its agent works, and Home
 	// where all else goes.
 	Directory, State, Workspace, Home string

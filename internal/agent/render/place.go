@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	directoryMode = 0o700
+	// The runtime validates what waits, as its own user, before it is put in place.
+	directoryMode = 0o750
 	// The runtime may be another user: what we write is of the directory's group, where that is set, and it reads that.
 	fileMode = 0o640
 	// nextDirectory is where files wait, on the same disk as where they go.

@@ -29,7 +29,9 @@ func must(t *testing.T, err error) {
 
 func TestAWorkspaceHasOurFilesAndKeepsItsOwn(t *testing.T) {
 	workspace := filepath.Join(t.TempDir(), "workspace")
-	first := map[string][]byte{"AGENTS.md": []byte("one"), "skills/trading/SKILL.md": []byte("two"), "notes.md": []byte("n")}
+	first := map[string][]byte{
+		"AGENTS.md": []byte("one"), "skills/trading/SKILL.md": []byte("two"), "notes.md": []byte("n"),
+	}
 	must(t, render.Keep(workspace, first, nil))
 	own := filepath.Join(workspace, "MEMORY.md")
 	must(t, os.WriteFile(own, []byte("mine"), 0o600))

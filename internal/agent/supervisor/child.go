@@ -5,16 +5,31 @@ package supervisor
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"k8s.io/utils/clock"
 )
 
-// longestRest bounds the time between two attempts to start a program that ends by itself.
-const longestRest = 15 * time.Minute
+const (
+	// ownerVariable marks what we start.
+	ownerVariable = "OPEN_SPAWN_SUPERVISED_FROM"
+	// defaultPath is what a program finds others in, unless it is told.
+	defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	// listening is how long we listen for the last words of a program that has ended: they are in the pipe already.
+	listening = 200 * time.Millisecond
+)
 
 // Program is the path of a program, and what it is told.
 type Program struct {
@@ -22,12 +37,8 @@ type Program struct {
 	Args    []string
 }
 
-// Health tells whether a program works. It is asked again and again, and must return when ctx is done. isNew tells that
-// the program has not shown since the last Renewal that it works.
-type Health func(ctx context.Context, isNew bool) error
-
-// Spec is what a Child runs.
-type Spec struct {
+// Child starts a child process of the agent, which ends with it.
+type Child struct {
 	// Program says what is to be started. It is asked before each start: another config may want another program.
 	Program func() (Program, error)
 	// Env is its whole environment, each NAME=value: nothing of ours gets in. EnvFile, which need not exist, adds to it
@@ -36,152 +47,121 @@ type Spec struct {
 	EnvFile string
 	// Dir is where it works.
 	Dir string
-	// Health tells whether it works; when it is nil, it works when it has run for HealthyAfter.
-	Health       Health
-	HealthyAfter time.Duration
-	// Rest is the time between two starts when it ends by itself, doubling each time, up to 15 min.
-	Rest time.Duration
-	// Grace is how long it has to end by itself before it is started with other files.
-	Grace time.Duration
-	// AsksByExit tells that it asks to be started again by ending with exit code 0.
-	AsksByExit bool
 	// Owner is a name that no other supervisor on this machine has. It marks what we start, so that the next agent finds
 	// what this one leaves if it is killed.
 	Owner string
 	// Output is where all that it prints goes.
 	Output io.Writer
+	// Clock tells the time, and Log is for people.
+	Clock clock.Clock
+	Log   *slog.Logger
 }
 
-// Child is a Supervisor whose program is a child process. It does nothing before Run is called.
-type Child struct {
-	spec  Spec
-	clock clock.Clock
-	log   *slog.Logger
-	wake  chan struct{}
+var _ Launcher = (*Child)(nil)
 
-	mu      sync.Mutex
-	order   order
-	status  Status
-	changed chan struct{}
-
-	// Only Run uses these: when it may start again, how often in a row it ended by itself, which renewal it was started
-	// with, and which it was started with or told of.
-	notBefore            time.Time
-	failures             int
-	startedWith, takenUp int64
+// process is one process, and the group that it leads.
+type process struct {
+	pid  int
+	gone chan struct{}
+	// code and how are valid when it has ended.
+	code int
+	how  string
+	tail *tail
 }
 
-// order is what is wanted.
-type order struct {
-	run bool
-	// renewal is the number of the last change, restart of the last that needs a new process, and signal of the last that
-	// it is to be told of.
-	renewal, restart, signal int64
-}
-
-var _ Supervisor = (*Child)(nil)
-
-// New is a Child that is not to run yet.
-func New(spec Spec, clock clock.Clock, log *slog.Logger) *Child {
-	return &Child{
-		spec: spec, clock: clock, log: log, wake: make(chan struct{}, 1), changed: make(chan struct{}),
+// passOn makes sure that what we start can be told by SIGHUP. A signal that was ignored when we were started, as nohup
+// has it, is ignored by all that we start; one that we take is not.
+var passOn = sync.OnceFunc(func() {
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
-}
+})
 
-// Want implements Supervisor.
-func (c *Child) Want(run bool) {
-	c.mu.Lock()
-	changes := c.order.run != run
-	c.order.run = run
-	c.mu.Unlock()
-	if changes {
-		c.rouse()
+// start implements Launcher: in a session of its own. It does not end with ctx, but with us: the kernel kills it when
+// the thread that has started it is gone, which is why that thread waits for it.
+func (c *Child) start(ctx context.Context) (started, error) {
+	program, err := c.Program()
+	if err != nil {
+		return nil, err
 	}
-}
-
-// Renew implements Supervisor.
-func (c *Child) Renew(how Renewal) int64 {
-	c.mu.Lock()
-	c.order.renewal++
-	number := c.order.renewal
-	switch how {
-	case Restart:
-		c.order.restart = number
-	case Signal:
-		c.order.signal = number
-	case Watch:
+	env, secrets, err := c.environment()
+	if err != nil {
+		return nil, err
 	}
-	c.mu.Unlock()
-	c.rouse()
-	return number
-}
-
-// Status implements Supervisor.
-func (c *Child) Status() (Status, <-chan struct{}) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.status, c.changed
-}
-
-// Run does what is wanted until ctx is done, and returns when the program is gone.
-func (c *Child) Run(ctx context.Context) {
-	c.killLeftovers(ctx)
-	for c.awaitStart(ctx) {
-		c.live(ctx)
+	forever := context.WithoutCancel(ctx)
+	cmd := exec.CommandContext(forever, program.Command, program.Args...) //nolint:gosec // as configured
+	passOn()
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.SysProcAttr = c.Dir, env, c.Output, attributes()
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("making a pipe: %w", err)
 	}
-}
-
-// awaitStart returns when the program is to be started; false when it never will be.
-func (c *Child) awaitStart(ctx context.Context) bool {
-	for ctx.Err() == nil {
-		o := c.ordered()
-		var due <-chan time.Time
-		if o.run && !c.refused(o) {
-			rest := c.notBefore.Sub(c.clock.Now())
-			if rest <= 0 || o.renewal > c.takenUp {
-				return true
-			}
-			timer := c.clock.NewTimer(rest)
-			defer timer.Stop()
-			due = timer.C()
+	cmd.Stderr, cmd.WaitDelay = write, listening
+	p := &process{gone: make(chan struct{}), tail: newTail(read, c.Output, secrets)}
+	began := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		_ = write.Close()
+		if err == nil {
+			p.pid = cmd.Process.Pid
 		}
-		select {
-		case <-ctx.Done():
-		case <-c.wake:
-		case <-due:
+		began <- err
+		if err == nil {
+			p.wait(cmd, c.Clock)
 		}
+		_ = read.Close()
+	}()
+	if err := <-began; err != nil {
+		return nil, err
 	}
-	return false
+	return p, nil
 }
 
-func (c *Child) rouse() {
+func (p *process) wait(cmd *exec.Cmd, clock clock.Clock) {
+	_ = cmd.Wait() // how it ended is in the state
+	p.kill()
+	p.code, p.how = cmd.ProcessState.ExitCode(), cmd.ProcessState.String()
+	timer := clock.NewTimer(listening)
 	select {
-	case c.wake <- struct{}{}:
-	default: // it has been woken and has not looked yet
+	case <-p.tail.done:
+	case <-timer.C(): // somebody who left the group still has the pipe
 	}
+	timer.Stop()
+	close(p.gone)
 }
 
-func (c *Child) ordered() order {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.order
-}
+// signal reaches the process and all that it has started, as far as they have stayed in its group.
+func (p *process) signal(s syscall.Signal) { _ = syscall.Kill(-p.pid, s) }
 
-// refused tells whether the program has refused what is there now.
-func (c *Child) refused(o order) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.status.Refused && o.renewal <= c.takenUp
-}
+func (p *process) id() int                { return p.pid }
+func (p *process) ended() <-chan struct{} { return p.gone }
+func (p *process) end() (int, string)     { return p.code, lastWords(p.how, p.tail.String()) }
+func (p *process) ask()                   { p.signal(syscall.SIGTERM) }
+func (p *process) kill()                  { p.signal(syscall.SIGKILL) }
+func (p *process) tell()                  { p.signal(syscall.SIGHUP) }
 
-// update changes the status.
-func (c *Child) update(change func(*Status)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	before := c.status
-	change(&c.status)
-	if c.status != before {
-		close(c.changed)
-		c.changed = make(chan struct{})
+// leave is in vain: the kernel kills it when the thread that has started it is gone, as with an exec all but one are.
+func (p *process) leave() bool { return false }
+
+// adopt implements Launcher: a child does not outlive its agent.
+func (c *Child) adopt(context.Context) started { return nil }
+
+// environment is the program's, and what of it nobody else may read.
+func (c *Child) environment() (env, secrets []string, err error) {
+	env = []string{defaultPath}
+	content, err := os.ReadFile(c.EnvFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("reading its environment: %w", err)
 	}
+	read, err := ParseEnv(content)
+	if err != nil {
+		return nil, nil, err
+	}
+	for name, value := range read {
+		env, secrets = append(env, name+"="+value), append(secrets, value)
+	}
+	slices.Sort(env[1:])
+	return slices.Concat(env, c.Env, []string{ownerVariable + "=" + c.Owner}), secrets, nil
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"k8s.io/utils/clock"
 )
 
 const (
@@ -21,26 +23,26 @@ const (
 
 // watchHealth says in the Status whether the program works, until it is stopped. It says nothing any more after the
 // next Renewal.
-func (c *Child) watchHealth(ctx context.Context, renewal int64) (stop func()) {
+func (k *Keeper) watchHealth(ctx context.Context, renewal int64) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if c.spec.Health == nil {
-			if c.wait(ctx, c.spec.HealthyAfter) {
-				c.judge(ctx, renewal, nil)
+		if k.spec.Health == nil {
+			if k.wait(ctx, k.spec.HealthyAfter) {
+				k.judge(ctx, renewal, nil)
 			}
 			return
 		}
-		c.probeAgainAndAgain(ctx, renewal)
+		k.probeAgainAndAgain(ctx, renewal)
 	}()
 	return func() { cancel(); <-done }
 }
 
-func (c *Child) probeAgainAndAgain(ctx context.Context, renewal int64) {
+func (k *Keeper) probeAgainAndAgain(ctx context.Context, renewal int64) {
 	pause, failed, isNew := probeStarting, 0, true
-	for c.wait(ctx, pause) {
-		err := c.spec.Health(ctx, isNew)
+	for k.wait(ctx, pause) {
+		err := k.spec.Health(ctx, isNew)
 		switch {
 		case err == nil:
 			pause, failed, isNew = probeWorking, 0, false
@@ -50,12 +52,12 @@ func (c *Child) probeAgainAndAgain(ctx context.Context, renewal int64) {
 		default:
 			pause = probeStarting
 		}
-		c.judge(ctx, renewal, err)
+		k.judge(ctx, renewal, err)
 	}
 }
 
-func (c *Child) judge(ctx context.Context, renewal int64, err error) {
-	c.update(func(s *Status) {
+func (k *Keeper) judge(ctx context.Context, renewal int64, err error) {
+	k.update(func(s *Status) {
 		switch {
 		case ctx.Err() != nil || s.Renewal != renewal || !s.Running: // it is another process that we have asked
 		case err != nil:
@@ -87,8 +89,11 @@ func SaysOK(url string) Health {
 }
 
 // wait is false when ctx is done before the time has passed.
-func (c *Child) wait(ctx context.Context, d time.Duration) bool {
-	timer := c.clock.NewTimer(d)
+func (k *Keeper) wait(ctx context.Context, d time.Duration) bool { return pass(ctx, k.clock, d) }
+
+// pass lets time pass; false when ctx is done before.
+func pass(ctx context.Context, clock clock.Clock, d time.Duration) bool {
+	timer := clock.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

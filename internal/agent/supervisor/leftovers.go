@@ -17,19 +17,20 @@ import (
 // killing is the time between two looks at what was killed.
 const killing = 20 * time.Millisecond
 
-// killLeftovers ends what an agent before us has started and could not stop, because it was killed itself: two runtimes
-// with one set of keys lose money. The kernel has killed the program; what that had started is found by its mark.
-func (c *Child) killLeftovers(ctx context.Context) {
+// clear implements Launcher. It ends what an agent before us has started and could not stop, because it was killed
+// itself: two runtimes with one set of keys lose money. The kernel has killed the program; what that had started is
+// found by its mark.
+func (c *Child) clear(ctx context.Context) {
 	for {
-		left := marked(c.spec.Owner)
+		left := marked(c.Owner)
 		if len(left) == 0 {
 			return
 		}
-		c.log.Warn("killing what an earlier agent has left", "processes", left)
+		c.Log.Warn("killing what an earlier agent has left", "processes", left)
 		for _, pid := range left {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
-		if !c.wait(ctx, killing) {
+		if !pass(ctx, c.Clock, killing) {
 			return
 		}
 	}

@@ -6,68 +6,88 @@ package supervisor
 import (
 	"context"
 	"fmt"
-	"syscall"
 	"time"
 )
 
 // live is one process, from its start to its end.
-func (c *Child) live(ctx context.Context) {
-	c.takenUp = c.ordered().renewal
-	c.startedWith = c.takenUp
-	began := c.clock.Now()
-	p, err := start(ctx, c.spec, c.clock)
+func (k *Keeper) live(ctx context.Context) {
+	k.takenUp = k.ordered().renewal
+	k.startedWith = k.takenUp
+	p, err := k.spec.Launcher.start(ctx)
 	if err != nil {
-		c.noteEnd(began, 0, fmt.Sprintf("it cannot be started: %v", err))
+		k.noteEnd(k.clock.Now(), 0, fmt.Sprintf("it cannot be started: %v", err))
 		return
 	}
-	c.noteStart(p)
-	watched, stopWatching := c.takenUp, c.watchHealth(ctx, c.takenUp)
+	k.noteStart(p)
+	k.follow(ctx, p, nil)
+}
+
+// follow is the rest of its life. When it is over, and nobody has said what is to be, it is not to be.
+func (k *Keeper) follow(ctx context.Context, p started, over <-chan time.Time) {
+	began := k.clock.Now()
+	watched, stopWatching := k.takenUp, k.watchHealth(ctx, k.takenUp)
 	defer func() { stopWatching() }()
 	for {
 		select {
-		case <-p.ended:
-			c.noteEnd(began, p.code, p.lastWords())
+		case <-p.ended():
+			code, words := p.end()
+			k.noteEnd(began, code, words)
 			return
 		case <-ctx.Done():
-			c.halt(p, c.spec.Grace)
+			k.part(p)
 			return
-		case <-c.wake:
+		case <-over:
+			if !k.ordered().said {
+				k.Want(false)
+			}
+		case <-k.wake:
 		}
-		if c.obey(p) {
+		if k.obey(p) {
 			return
 		}
-		if watched != c.takenUp {
+		if watched != k.takenUp {
 			stopWatching()
-			watched, stopWatching = c.takenUp, c.watchHealth(ctx, c.takenUp)
+			watched, stopWatching = k.takenUp, k.watchHealth(ctx, k.takenUp)
 		}
 	}
 }
 
+// part is the end of us.
+func (k *Keeper) part(p started) {
+	if k.leaving.Load() && p.leave() {
+		k.log.Info("the runtime is left to the next agent", "pid", p.id())
+		return
+	}
+	k.halt(p, k.spec.Grace)
+}
+
 // obey does to a process what is wanted; true when that was its end.
-func (c *Child) obey(p *process) (over bool) {
-	switch o := c.ordered(); {
-	case !o.run:
-		c.halt(p, HaltGrace)
+func (k *Keeper) obey(p started) (over bool) {
+	switch o := k.ordered(); {
+	case o.said && !o.run:
+		k.halt(p, HaltGrace)
 		return true
-	case o.restart > c.takenUp:
-		c.halt(p, c.spec.Grace)
+	case o.restart > k.takenUp:
+		k.halt(p, k.spec.Grace)
 		return true
-	case o.renewal > c.takenUp:
-		if o.signal > c.takenUp {
-			p.signal(syscall.SIGHUP)
+	case o.renewal > k.takenUp:
+		if o.signal > k.takenUp {
+			p.tell()
 		}
-		c.takenUp = o.renewal
-		c.update(func(s *Status) { s.Renewal, s.Healthy, s.Ended, s.Message = o.renewal, false, 0, "it was just told" })
+		k.takenUp = o.renewal
+		k.update(func(s *Status) {
+			s.Renewal, s.Healthy, s.Adopted, s.Ended, s.Message = o.renewal, false, false, 0, "it was just told"
+		})
 	}
 	return false
 }
 
 // noteStart says that a process runs.
-func (c *Child) noteStart(p *process) {
-	c.log.Info("the runtime runs", "pid", p.pid)
-	again := c.failures > 0
-	c.update(func(s *Status) {
-		s.takeUp(c.takenUp)
+func (k *Keeper) noteStart(p started) {
+	k.log.Info("the runtime runs", "pid", p.id())
+	again := k.failures > 0
+	k.update(func(s *Status) {
+		s.takeUp(k.takenUp)
 		s.Running, s.Healthy, s.Refused, s.Message = true, false, false, "it has just been started"
 		if again {
 			s.Restarts++
@@ -84,56 +104,56 @@ func (s *Status) takeUp(renewal int64) {
 
 // halt ends a process: it is asked, and killed when it has not ended after the grace. If it is to be gone for good
 // meanwhile, it has no more than HaltGrace from then on.
-func (c *Child) halt(p *process, grace time.Duration) {
-	p.signal(syscall.SIGTERM)
-	timer := c.clock.NewTimer(grace)
+func (k *Keeper) halt(p started, grace time.Duration) {
+	p.ask()
+	timer := k.clock.NewTimer(grace)
 	defer timer.Stop()
 	for ended := false; !ended; {
 		select {
-		case <-p.ended:
+		case <-p.ended():
 			ended = true
 		case <-timer.C():
-			c.log.Info("the runtime does not end and is killed", "pid", p.pid)
-			p.signal(syscall.SIGKILL)
-			<-p.ended
+			k.log.Info("the runtime does not end and is killed", "pid", p.id())
+			p.kill()
+			<-p.ended()
 			ended = true
-		case <-c.wake:
-			if grace > HaltGrace && !c.ordered().run {
+		case <-k.wake:
+			if o := k.ordered(); grace > HaltGrace && o.said && !o.run {
 				grace = HaltGrace
 				timer.Reset(grace)
 			}
 		}
 	}
-	c.log.Info("the runtime is stopped", "pid", p.pid)
-	c.failures, c.notBefore = 0, time.Time{}
-	c.update(func(s *Status) { s.Running, s.Healthy, s.Message = false, false, "it is stopped" })
+	k.log.Info("the runtime is stopped", "pid", p.id())
+	k.failures, k.notBefore = 0, time.Time{}
+	k.update(func(s *Status) { s.Running, s.Healthy, s.Adopted, s.Message = false, false, false, "it is stopped" })
 }
 
 // asksToStart tells whether a process has ended so as to be started again: because of a change, or after a good while.
 // One that does so at once, and again, is like one that fails.
-func (c *Child) asksToStart(code int, lived time.Duration) bool {
-	return c.spec.AsksByExit && code == 0 && (c.takenUp > c.startedWith || lived >= c.spec.Rest)
+func (k *Keeper) asksToStart(code int, lived time.Duration) bool {
+	return k.spec.AsksByExit && code == 0 && (k.takenUp > k.startedWith || lived >= k.spec.Rest)
 }
 
 // noteEnd says that the program has ended by itself, and when it may be started again.
-func (c *Child) noteEnd(began time.Time, code int, message string) {
-	now := c.clock.Now()
+func (k *Keeper) noteEnd(began time.Time, code int, message string) {
+	now := k.clock.Now()
 	if now.Sub(began) >= longestRest {
-		c.failures = 0
+		k.failures = 0
 	}
-	rest := min(c.spec.Rest<<min(c.failures, 10), longestRest)
-	asks := c.asksToStart(code, now.Sub(began))
+	rest := min(k.spec.Rest<<min(k.failures, 10), longestRest)
+	asks := k.asksToStart(code, now.Sub(began))
 	if asks {
 		rest = 0
 	} else {
-		c.failures++
+		k.failures++
 	}
-	c.notBefore = now.Add(rest)
+	k.notBefore = now.Add(rest)
 	refused := code == ConfigExit
-	c.log.Warn("the runtime has ended by itself", "exitCode", code, "startsAgainIn", rest, "refusesItsConfig", refused)
-	c.update(func(s *Status) {
-		s.takeUp(c.takenUp)
-		s.Running, s.Healthy, s.Refused, s.Message = false, false, refused, message
+	k.log.Warn("the runtime has ended by itself", "exitCode", code, "startsAgainIn", rest, "refusesItsConfig", refused)
+	k.update(func(s *Status) {
+		s.takeUp(k.takenUp)
+		s.Running, s.Healthy, s.Adopted, s.Refused, s.Message = false, false, false, refused, message
 		if !asks {
 			s.Ended++
 		}

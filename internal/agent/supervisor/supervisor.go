@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The open-spawn authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package supervisor keeps the runtime, which is OpenClaw, as it is wanted: running or not. Child does so with a child
-// process of the agent.
+// Package supervisor keeps the runtime, which is OpenClaw, as it is wanted: running or not. A Keeper decides what
+// becomes of it, and a Launcher starts it: as a child process of the agent, or as a unit of systemd.
 package supervisor
 
 import "time"
@@ -46,6 +46,10 @@ type Status struct {
 	Renewal int64
 	// Running tells whether its process runs, and Healthy whether it has shown since the Renewal that it works.
 	Running, Healthy bool
+	// Adopted tells that it was started by an earlier agent, and was not told of any change yet.
+	Adopted bool
+	// Idle tells that nothing runs, and nothing will before somebody wants it to.
+	Idle bool
 	// Refused tells that it has exited with ConfigExit, and is not started again before the next Renewal.
 	Refused bool
 	// Ended is how often it has ended by itself since the Renewal.

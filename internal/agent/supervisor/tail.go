@@ -30,9 +30,7 @@ type tail struct {
 
 // newTail listens until the other end of the pipe is closed, and passes all on.
 func newTail(from io.Reader, to io.Writer, secrets []string) *tail {
-	t := &tail{done: make(chan struct{}), secrets: slices.Clone(secrets)}
-	// The longest first: one secret may be a part of another.
-	slices.SortFunc(t.secrets, func(a, b string) int { return len(b) - len(a) })
+	t := &tail{done: make(chan struct{}), secrets: secrets}
 	go func() {
 		defer close(t.done)
 		_, _ = io.Copy(io.MultiWriter(to, t), from)
@@ -56,10 +54,17 @@ func (t *tail) String() string {
 	t.mu.Lock()
 	said := string(t.said)
 	t.mu.Unlock()
-	if len(said) == kept { // half a secret is not found: what is left of a first line goes
+	return digest(said, t.secrets)
+}
+
+// digest is the end of what was said, of which no more than kept is had, in one line and without any secret.
+func digest(said string, secrets []string) string {
+	if len(said) >= kept { // half a secret is not found: what is left of a first line goes
 		_, said, _ = strings.Cut(said, "\n")
 	}
-	for _, secret := range t.secrets {
+	// The longest first: one secret may be a part of another.
+	secrets = slices.SortedFunc(slices.Values(secrets), func(a, b string) int { return len(b) - len(a) })
+	for _, secret := range secrets {
 		if len(secret) > shortSecret {
 			said = strings.ReplaceAll(said, secret, "…")
 		}
@@ -69,4 +74,12 @@ func (t *tail) String() string {
 		said = "…" + strings.ToValidUTF8(said[more:], "")
 	}
 	return said
+}
+
+// lastWords are how it ended, and what it said before.
+func lastWords(how, said string) string {
+	if said != "" {
+		return "it ended with " + how + ": " + said
+	}
+	return "it ended with " + how
 }

@@ -21,36 +21,50 @@ import (
 
 	clocktesting "k8s.io/utils/clock/testing"
 
+	"github.com/cedros-io/open-spawn/internal/agent/helper/helpertest"
 	"github.com/cedros-io/open-spawn/internal/agent/supervisor"
 )
 
 // patience is how long a real process may take for what takes it milliseconds.
 const patience = 20 * time.Second
 
-// world is a Child with a clock that stands, and a program that is a shell script.
+// world is a Keeper with a clock that stands, and a program that is a shell script.
 type world struct {
-	*supervisor.Child
+	*supervisor.Keeper
 	t     *testing.T
 	clock *clocktesting.FakeClock
 	spec  supervisor.Spec
-	log   string
-	end   func()
+	child supervisor.Child
+	// systemd stands for the helper where the program is a unit.
+	systemd *helpertest.Systemd
+	log     string
+	end     func()
 }
 
-// given has a Child that runs a script, in which $log is a file to write to.
-func given(t *testing.T, script string, change ...func(*supervisor.Spec)) *world {
+// given has a Keeper that runs a script, in which $log is a file to write to.
+func given(t *testing.T, script string, change ...func(*world)) *world {
 	t.Helper()
 	dir := t.TempDir()
 	w := &world{t: t, clock: clocktesting.NewFakeClock(time.Unix(1e9, 0)), log: filepath.Join(dir, "log")}
+	w.child = supervisor.Child{
+		Program: program("/bin/sh", "-c", script), Env: []string{"log=" + w.log}, Dir: dir, Owner: dir,
+		Output: io.Discard, Clock: w.clock, Log: slog.New(slog.DiscardHandler),
+	}
 	w.spec = supervisor.Spec{
-		Program: program("/bin/sh", "-c", script), Env: []string{"log=" + w.log}, Dir: dir,
-		HealthyAfter: 10 * time.Second, Rest: time.Minute, Grace: 20 * time.Second, Owner: dir, Output: io.Discard,
+		Launcher: &w.child, HealthyAfter: 10 * time.Second, Rest: time.Minute, Grace: 20 * time.Second,
 	}
 	for _, c := range change {
-		c(&w.spec)
+		c(w)
 	}
 	w.start()
 	return w
+}
+
+// both runs a test with a child process, and with a unit.
+func both(t *testing.T, test func(t *testing.T, as func(*world))) {
+	t.Helper()
+	t.Run("child", func(t *testing.T) { test(t, func(*world) {}) })
+	t.Run("unit", func(t *testing.T) { test(t, asUnit) })
 }
 
 func program(command string, args ...string) func() (supervisor.Program, error) {
@@ -60,7 +74,8 @@ func program(command string, args ...string) func() (supervisor.Program, error) 
 func (w *world) start() {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	ended := make(chan struct{})
-	w.Child = supervisor.New(w.spec, w.clock, slog.New(slog.DiscardHandler))
+	w.Keeper = supervisor.New(w.spec, w.clock, slog.New(slog.DiscardHandler))
+	w.Adopt(ctx)
 	go func() { defer close(ended); w.Run(ctx) }()
 	w.end = func() {
 		cancel()
@@ -134,45 +149,51 @@ const obedient = `trap 'echo stopped >> $log; exit 0' TERM; trap 'echo told >> $
 	while :; do sleep 0.02; done`
 
 func TestItRunsOnlyWhileItIsWanted(t *testing.T) {
-	w := given(t, obedient)
-	if s, _ := w.Status(); s.Running {
-		t.Error("it runs before anybody wants it")
-	}
-	w.Want(true)
-	w.until("it runs", running)
-	w.logged(1)
-	w.waiters(1)
-	w.clock.Step(9 * time.Second)
-	if s, _ := w.Status(); s.Healthy {
-		t.Error("it is healthy too early")
-	}
-	w.clock.Step(time.Second)
-	w.until("it is healthy", healthy)
-	w.Want(false)
-	s := w.until("it is stopped", stopped)
-	if got := strings.Join(w.logged(2), " "); got != "started stopped" {
-		t.Errorf("it said %q", got)
-	}
-	if s.Restarts != 0 || s.Ended != 0 || s.Healthy {
-		t.Errorf("the status is %+v", s)
-	}
+	both(t, func(t *testing.T, as func(*world)) {
+		t.Helper()
+		w := given(t, obedient, as)
+		if s, _ := w.Status(); s.Running {
+			t.Error("it runs before anybody wants it")
+		}
+		w.Want(true)
+		w.until("it runs", running)
+		w.logged(1)
+		w.waiters(1)
+		w.clock.Step(9 * time.Second)
+		if s, _ := w.Status(); s.Healthy {
+			t.Error("it is healthy too early")
+		}
+		w.clock.Step(time.Second)
+		w.until("it is healthy", healthy)
+		w.Want(false)
+		s := w.until("it is stopped", stopped)
+		if got := strings.Join(w.logged(2), " "); got != "started stopped" {
+			t.Errorf("it said %q", got)
+		}
+		if s.Restarts != 0 || s.Ended != 0 || s.Healthy {
+			t.Errorf("the status is %+v", s)
+		}
+	})
 }
 
 func TestWhatDoesNotEndIsKilledWithAllThatItStarted(t *testing.T) {
-	w := given(t, `trap '' TERM; sh -c 'trap "" TERM; echo $$ >> $log; while :; do sleep 0.02; done' & 
-		echo $$ >> $log; while :; do sleep 0.02; done`)
-	w.Want(true)
-	pids := w.logged(2)
-	w.until("it runs", running)
-	w.Want(false)
-	w.waiters(2) // the health, and the grace
-	w.clock.Step(supervisor.HaltGrace - 1)
-	if s, _ := w.Status(); !s.Running {
-		t.Error("it was given no time to end")
-	}
-	w.clock.Step(1)
-	w.until("it is stopped", stopped)
-	w.wantGone(pids...)
+	both(t, func(t *testing.T, as func(*world)) {
+		t.Helper()
+		w := given(t, `trap '' TERM; sh -c 'trap "" TERM; echo $$ >> $log; while :; do sleep 0.02; done' & 
+		echo $$ >> $log; while :; do sleep 0.02; done`, as)
+		w.Want(true)
+		pids := w.logged(2)
+		w.until("it runs", running)
+		w.Want(false)
+		w.waiters(2) // the health, and the grace
+		w.clock.Step(supervisor.HaltGrace - 1)
+		if s, _ := w.Status(); !s.Running {
+			t.Error("it was given no time to end")
+		}
+		w.clock.Step(1)
+		w.until("it is stopped", stopped)
+		w.wantGone(pids...)
+	})
 }
 
 func (w *world) wantGone(pids ...string) {
@@ -203,56 +224,62 @@ func TestAStopOvertakesARestart(t *testing.T) {
 }
 
 func TestItIsStartedAgainAfterARestThatGrows(t *testing.T) {
-	w := given(t, `echo started >> $log; exit 3`)
-	w.Want(true)
-	at := w.clock.Now()
-	for n, minutes := range []int{0, 1, 2, 4, 8, 15} {
-		want := time.Duration(minutes) * time.Minute
-		if n > 0 {
-			w.clock.Step(want - 1)
-			if s, _ := w.Status(); s.Ended != n || len(w.logged(n)) != n {
-				t.Errorf("it rests less than %s", want)
+	both(t, func(t *testing.T, as func(*world)) {
+		t.Helper()
+		w := given(t, `echo started >> $log; exit 3`, as)
+		w.Want(true)
+		at := w.clock.Now()
+		for n, minutes := range []int{0, 1, 2, 4, 8, 15} {
+			want := time.Duration(minutes) * time.Minute
+			if n > 0 {
+				w.clock.Step(want - 1)
+				if s, _ := w.Status(); s.Ended != n || len(w.logged(n)) != n {
+					t.Errorf("it rests less than %s", want)
+				}
+				w.clock.Step(1)
 			}
-			w.clock.Step(1)
+			at = at.Add(want)
+			s := w.until("it has ended again", func(s supervisor.Status) bool { return s.Ended == n+1 })
+			if int(s.Restarts) != n || s.Running || s.Refused || s.Message != "it ended with exit status 3" {
+				t.Errorf("end %d: %+v", n, s)
+			}
+			w.waiters(1)
 		}
-		at = at.Add(want)
-		s := w.until("it has ended again", func(s supervisor.Status) bool { return s.Ended == n+1 })
-		if int(s.Restarts) != n || s.Running || s.Refused || s.Message != "it ended with exit status 3" {
-			t.Errorf("end %d: %+v", n, s)
+		if now := w.clock.Now(); !now.Equal(at) {
+			t.Errorf("it is %s, want %s", now, at)
 		}
-		w.waiters(1)
-	}
-	if now := w.clock.Now(); !now.Equal(at) {
-		t.Errorf("it is %s, want %s", now, at)
-	}
-	w.Renew(supervisor.Restart)
-	s := w.until("another config is tried at once", func(s supervisor.Status) bool {
-		return s.Renewal == 1 && s.Ended == 1
+		w.Renew(supervisor.Restart)
+		s := w.until("another config is tried at once", func(s supervisor.Status) bool {
+			return s.Renewal == 1 && s.Ended == 1
+		})
+		if s.Restarts != 6 {
+			t.Errorf("%+v", s)
+		}
 	})
-	if s.Restarts != 6 {
-		t.Errorf("%+v", s)
-	}
 }
 
 func TestWhatRefusesItsConfigIsNotStartedAgain(t *testing.T) {
-	w := given(t, `echo started >> $log; echo bad port >&2; test -f fixed || exit 78; while :; do sleep 0.02; done`)
-	w.Want(true)
-	s := w.until("it refuses", func(s supervisor.Status) bool { return s.Refused })
-	if s.Running || s.Message != "it ended with exit status 78: bad port" {
-		t.Errorf("%+v", s)
-	}
-	for range 5 {
-		w.clock.Step(time.Hour)
-	}
-	if got := w.logged(1); len(got) != 1 {
-		t.Errorf("it was started %d times", len(got))
-	}
-	if err := os.WriteFile(filepath.Join(w.spec.Dir, "fixed"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	number := w.Renew(supervisor.Signal) // there is no process to be told
-	w.until("it runs", func(s supervisor.Status) bool {
-		return s.Running && !s.Refused && s.Renewal == number && s.Ended == 0
+	both(t, func(t *testing.T, as func(*world)) {
+		t.Helper()
+		w := given(t, `echo started >> $log; echo bad port >&2; test -f fixed || exit 78; while :; do sleep 0.02; done`, as)
+		w.Want(true)
+		s := w.until("it refuses", func(s supervisor.Status) bool { return s.Refused })
+		if s.Running || s.Message != "it ended with exit status 78: bad port" {
+			t.Errorf("%+v", s)
+		}
+		for range 5 {
+			w.clock.Step(time.Hour)
+		}
+		if got := w.logged(1); len(got) != 1 {
+			t.Errorf("it was started %d times", len(got))
+		}
+		if err := os.WriteFile(filepath.Join(w.child.Dir, "fixed"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		number := w.Renew(supervisor.Signal) // there is no process to be told
+		w.until("it runs", func(s supervisor.Status) bool {
+			return s.Running && !s.Refused && s.Renewal == number && s.Ended == 0
+		})
 	})
 }
 
@@ -283,24 +310,27 @@ func TestFilesAreTakenUpAsIsSaid(t *testing.T) {
 }
 
 func TestItIsAskedHowItIs(t *testing.T) {
-	var works atomic.Bool
-	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if !works.Load() {
-			w.WriteHeader(http.StatusServiceUnavailable)
+	both(t, func(t *testing.T, as func(*world)) {
+		t.Helper()
+		var works atomic.Bool
+		page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if !works.Load() {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		}))
+		t.Cleanup(page.Close)
+		w := given(t, obedient, as, func(w *world) { w.spec.Health = supervisor.SaysOK(page.URL) })
+		w.Want(true)
+		is := func(message string) func() bool {
+			return func() bool { s, _ := w.Status(); return s.Message == message && s.Healthy == (message == "") }
 		}
-	}))
-	t.Cleanup(page.Close)
-	w := given(t, obedient, func(s *supervisor.Spec) { s.Health = supervisor.SaysOK(page.URL) })
-	w.Want(true)
-	is := func(message string) func() bool {
-		return func() bool { s, _ := w.Status(); return s.Message == message && s.Healthy == (message == "") }
-	}
-	const unwell = "it says 503 Service Unavailable when asked how it is"
-	w.advanceUntil("it is not healthy", time.Second, is(unwell))
-	works.Store(true)
-	w.advanceUntil("it is healthy", time.Second, is(""))
-	works.Store(false)
-	w.advanceUntil("it is not healthy any more", 10*time.Second, is(unwell))
+		const unwell = "it says 503 Service Unavailable when asked how it is"
+		w.advanceUntil("it is not healthy", time.Second, is(unwell))
+		works.Store(true)
+		w.advanceUntil("it is healthy", time.Second, is(""))
+		works.Store(false)
+		w.advanceUntil("it is not healthy any more", 10*time.Second, is(unwell))
+	})
 }
 
 func TestItHasItsOwnEnvironmentAndNothingSecretIsTold(t *testing.T) {
@@ -315,8 +345,8 @@ func TestItHasItsOwnEnvironmentAndNothingSecretIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.end()
-	w.spec.EnvFile = filepath.Join(w.spec.Dir, "env")
-	if err := os.WriteFile(w.spec.EnvFile, env, 0o600); err != nil {
+	w.child.EnvFile = filepath.Join(w.child.Dir, "env")
+	if err := os.WriteFile(w.child.EnvFile, env, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	w.start()
@@ -342,7 +372,7 @@ func TestARuntimeIsToldThoughTheAgentWasNot(t *testing.T) {
 }
 
 func TestWhatCannotBeStartedIsTriedAgain(t *testing.T) {
-	w := given(t, "", func(s *supervisor.Spec) { s.Program = program(filepath.Join(s.Dir, "missing")) })
+	w := given(t, "", func(w *world) { w.child.Program = program(filepath.Join(w.child.Dir, "missing")) })
 	w.Want(true)
 	s := w.until("it fails", func(s supervisor.Status) bool { return s.Ended == 1 })
 	if !strings.HasPrefix(s.Message, "it cannot be started: ") {
@@ -359,8 +389,8 @@ func TestHelperAgent(t *testing.T) {
 	if dir == "" {
 		t.Skip("only for the test below")
 	}
-	w := given(t, obedientFamily, func(s *supervisor.Spec) {
-		s.Owner, s.Env = dir, []string{"log=" + filepath.Join(dir, "log")}
+	w := given(t, obedientFamily, func(w *world) {
+		w.child.Owner, w.child.Env = dir, []string{"log=" + filepath.Join(dir, "log")}
 	})
 	w.Want(true)
 	select {}
@@ -373,7 +403,7 @@ func TestWhatAKilledAgentLeavesIsEnded(t *testing.T) {
 	w := given(t, obedient)
 	w.end()
 	agent := exec.Command(os.Args[0], "-test.run", "^TestHelperAgent$")
-	agent.Env = append(os.Environ(), "TEST_AGENT_DIR="+w.spec.Owner)
+	agent.Env = append(os.Environ(), "TEST_AGENT_DIR="+w.child.Owner)
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
 	}
