@@ -43,17 +43,9 @@ func (p *applier) place(ctx context.Context, c *protocol.Config) (int64, error) 
 	}
 	starting := p.placed == 0
 	p.placed = 0 // until all of it is there
-	if files.Version != "" {
-		if err := p.cross(ctx, files.Version); err != nil {
-			return 0, err
-		}
-	}
-	restart := false
-	if err = p.keep(files.Workspace); err == nil {
-		restart, err = staged.Swap()
-	}
+	restart, err := p.swap(ctx, staged, files)
 	if err != nil {
-		return 0, &passingError{err}
+		return 0, err
 	}
 	p.placed, p.remark = c.Version, files.Remark
 	p.on.obey(c.Content)
@@ -64,6 +56,22 @@ func (p *applier) place(ctx context.Context, c *protocol.Config) (int64, error) 
 	number := p.sup.Renew(how)
 	p.start = p.on.start()
 	return number, nil
+}
+
+// swap puts files in place; restart tells whether one that is only read at a start is another now.
+func (p *applier) swap(ctx context.Context, staged *render.Staged, files render.Files) (restart bool, err error) {
+	if files.Version != "" {
+		if err := p.cross(ctx, files.Version); err != nil {
+			return false, err
+		}
+	}
+	if err = p.keep(files.Workspace); err == nil {
+		restart, err = staged.Swap()
+	}
+	if err != nil {
+		return false, &passingError{err}
+	}
+	return restart, nil
 }
 
 // stage makes the files and validates them. Those of the workspace are only made.

@@ -135,8 +135,8 @@ type Orders struct {
 	ConfigVersion int64 `json:"configVersion"`
 	// AgentSHA256 is the build of the agent that is to run, by architecture such as amd64; absent when any may.
 	AgentSHA256 map[string]string `json:"agentSHA256,omitempty"`
-	// OpenClawSHA256 are the archives of OpenClaw's versions, by version and by architecture, which are had like a build of
-	// the agent; absent when the machine's image has all that it is to run.
+	// OpenClawSHA256 are the archives of OpenClaw's versions, by version and by architecture, which are had like a build
+	// of the agent; absent when the machine's image has all that it is to run.
 	OpenClawSHA256 map[string]map[string]string `json:"openclawSHA256,omitempty"`
 	// Gateways are the URLs to call from now on, the best first; absent when they stay.
 	Gateways []string `json:"gateways,omitempty"`

@@ -93,7 +93,10 @@ func killed(l *life, bot *spawnv1.Bot) {
 	for _, row := range []struct {
 		what           string
 		runtime, agent bool
-	}{{"OpenClaw killed to recovered", true, false}, {"agent killed to recovered", false, true}, {"both killed to recovered", true, true}} {
+	}{
+		{"OpenClaw killed to recovered", true, false}, {"agent killed to recovered", false, true},
+		{"both killed to recovered", true, true},
+	} {
 		agent, runtime := l.processes(bot)
 		l.step()
 		if row.agent {

@@ -42,6 +42,9 @@ func telegram(l *life, bot *spawnv1.Bot) {
 	if last := asked[len(asked)-1]; !strings.Contains(strings.Join(last.Before, "\n"), "zebra") {
 		l.Errorf("who talks on is not remembered: %q", last.Before)
 	}
+	// OpenClaw leaves its channels alone after three unclean ends in 5 minutes, and there will be as many.
+	l.patch(`{"spec":{"channels":null}}`)
+	l.ready("channel taken away to Ready")
 	for _, sent := range people.Sent() {
 		if sent.Chat == stranger {
 			l.Errorf("a stranger is sent %+v", sent)

@@ -58,7 +58,8 @@ func (l *life) eventually(what string, condition func(context.Context) error) {
 
 // describe is what somebody would look at.
 func (l *life) describe() string {
-	said, err := shared.Plane.Kubectl(context.WithoutCancel(l.Context()), "get", "bots,droplets", "-n", "desk", "-o", "yaml")
+	ctx := context.WithoutCancel(l.Context())
+	said, err := shared.Plane.Kubectl(ctx, "get", "bots,droplets", "-n", "desk", "-o", "yaml")
 	return fmt.Sprint(string(said), err)
 }
 
@@ -116,11 +117,11 @@ func (l *life) ready(what string) *spawnv1.Bot {
 }
 
 // applied waits until the bot runs one version of its config after another.
-func (l *life) applied(what string, after int64) *spawnv1.Bot {
+func (l *life) applied(what string, after int64) {
 	l.Helper()
-	var bot *spawnv1.Bot
-	l.eventually(what, func(ctx context.Context) (err error) {
-		if bot, err = l.bot(ctx); err != nil {
+	l.eventually(what, func(ctx context.Context) error {
+		bot, err := l.bot(ctx)
+		if err != nil {
 			return err
 		}
 		if c := bot.Status.Config; c.AppliedVersion <= after || c.AppliedVersion != c.DesiredVersion {
@@ -128,7 +129,6 @@ func (l *life) applied(what string, after int64) *spawnv1.Bot {
 		}
 		return nil
 	})
-	return bot
 }
 
 // judged waits until a condition of the Bot has a reason, and gives its message.

@@ -4,7 +4,6 @@
 package boot
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -56,7 +55,8 @@ func StandIn(Where) (map[string]any, error) {
 }
 
 // OpenClaw is the real one, in a directory as hack/openclaw/install leaves it. More is what else it finds in its
-// environment, and telegram the URL of what it takes for that. It listens on a port that is free when its machine boots.
+// environment, and telegram the URL of what it takes for that. It listens on a port that is free when its machine
+// boots.
 func OpenClaw(directory, telegram string, more map[string]string) Runtime {
 	return func(at Where) (map[string]any, error) {
 		port, err := freePort()
@@ -79,11 +79,12 @@ func OpenClaw(directory, telegram string, more map[string]string) Runtime {
 	}
 }
 
-// restAfterEnd is how long a real OpenClaw rests when it has ended by itself, in seconds: nobody waits longer in a test.
+// restAfterEnd is how long a real OpenClaw rests when it has ended by itself, in seconds: nobody waits longer for a
+// test.
 const restAfterEnd = 5
 
 func freePort() (int, error) {
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return 0, fmt.Errorf("finding a free port: %w", err)
 	}

@@ -115,7 +115,7 @@ func (s *Stage) addresses() (urls, authorities string, err error) {
 		all, bundle = append(all, gateway.URL), append(bundle, authority...)
 	}
 	authorities = s.in("authorities.pem")
-	return strings.Join(all, ","), authorities, os.WriteFile(authorities, bundle, fileMode)
+	return strings.Join(all, ","), authorities, os.WriteFile(authorities, bundle, fileMode) //nolint:gosec // ours
 }
 
 func (s *Stage) in(name string) string { return filepath.Join(s.Dir, name) }
