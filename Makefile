@@ -10,7 +10,7 @@ IMAGE ?= open-spawn
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TAG ?= $(VERSION)
 # Those that take longest come first, so that none is left to run alone at the end.
-PKG ?= ./controllers/bot ./test/lives ./test/rest ./test/wiring ./controllers/... ./...
+PKG ?= ./controllers/bot ./test/e2e ./test/lives ./test/rest ./test/wiring ./controllers/... ./...
 COUNT ?= 20
 N ?= 200
 # Where machines reach the gateway: https URLs, separated by commas; and the file with the CA that has signed its

@@ -51,14 +51,6 @@ func (a *Archives) Set(value string) error {
 			return err
 		}
 	}
-	for version, builds := range read {
-		for _, architecture := range architectures() {
-			if builds[architecture] == "" {
-				return fmt.Errorf("OpenClaw %s: there is no archive for %s; user data are the same for every kind of machine",
-					version, architecture)
-			}
-		}
-	}
 	if *a = nil; len(read) > 0 {
 		*a = read
 	}

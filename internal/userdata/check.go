@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -57,7 +58,12 @@ func (m Machine) checkSoftware() error {
 			return fmt.Errorf("%q is no name of a package", name)
 		}
 	}
-	return checkDigests("OpenClaw", m.Archive.SHA256)
+	for architecture, digest := range m.Archive.SHA256 { // a fleet may have machines of one kind only
+		if _, err := token.ParseHash(digest); err != nil || !slices.Contains(architectures(), architecture) {
+			return fmt.Errorf("OpenClaw for %q: %q is no digest of an archive", architecture, digest)
+		}
+	}
+	return nil
 }
 
 // checkDigests finds that there is none for some kind of machine. None at all means that the image has it.

@@ -146,7 +146,8 @@ func TestCRIT006_AMachineCallsNobodyButTheGatewaysItWasGiven(t *testing.T) {
 		"a mirror of http":         func(m *userdata.Machine) { m.Mirror = "http://mirror.example" },
 		"a mirror of two lines":    func(m *userdata.Machine) { m.Mirror = "https://mirror.example\npackage x" },
 		"an archive of no version": func(m *userdata.Machine) { m.Archive.Version = "../x" },
-		"an archive for one":       func(m *userdata.Machine) { delete(m.Archive.SHA256, "arm64") },
+		"an archive for nothing":   func(m *userdata.Machine) { m.Archive.SHA256["s390x"] = strings.Repeat("c", 64) },
+		"an archive of no digest":  func(m *userdata.Machine) { m.Archive.SHA256["amd64"] = "$(reboot)" },
 		"an option":                func(m *userdata.Machine) { m.Packages = []string{"-y"} },
 		"a command":                func(m *userdata.Machine) { m.Packages = []string{"jq; reboot"} },
 	} {
