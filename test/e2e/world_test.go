@@ -6,15 +6,10 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -23,9 +18,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	spawnv1 "github.com/cedros-io/open-spawn/api/v1alpha1"
+	"github.com/cedros-io/open-spawn/internal/localrun"
 	"github.com/cedros-io/open-spawn/internal/localrun/stage"
 	"github.com/cedros-io/open-spawn/internal/modelsim"
-	"github.com/cedros-io/open-spawn/internal/openclaw"
 	"github.com/cedros-io/open-spawn/internal/status"
 )
 
@@ -156,50 +151,10 @@ func machine(bot *spawnv1.Bot) string {
 
 // say says something to the bot, by OpenClaw's own door on its machine, and gives the answer.
 func say(ctx context.Context, bot *spawnv1.Bot, text string) (string, error) {
-	port, token, err := door(machine(bot))
+	memory := filepath.Join(machine(bot), "memory")
+	content, err := os.ReadFile(filepath.Join(memory, "agent.yaml"))
 	if err != nil {
 		return "", err
-	}
-	body, err := json.Marshal(map[string]any{
-		"model": "openclaw", "user": "e2e", "messages": []any{map[string]string{"role": "user", "content": text}},
-	})
-	if err != nil {
-		return "", err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost,
-		fmt.Sprintf("http://127.0.0.1:%d/v1/chat/completions", port), bytes.NewReader(body))
-	if err != nil {
-		return "", err
-	}
-	request.Header.Set("Authorization", "Bearer "+token)
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = response.Body.Close() }()
-	content, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("it answers %s: %s (%w)", response.Status, content, err)
-	}
-	var answer struct {
-		Choices []struct {
-			Message struct {
-				Content string `json:"content"`
-			} `json:"message"`
-		} `json:"choices"`
-	}
-	if err := json.Unmarshal(content, &answer); err != nil || len(answer.Choices) != 1 {
-		return "", fmt.Errorf("it answers %s (%w)", content, err)
-	}
-	return answer.Choices[0].Message.Content, nil
-}
-
-// door is where OpenClaw listens on a machine, and the token that opens it.
-func door(machine string) (port int, token string, err error) {
-	content, err := os.ReadFile(filepath.Join(machine, "memory", "agent.yaml"))
-	if err != nil {
-		return 0, "", err
 	}
 	var config struct {
 		Runtime struct {
@@ -209,18 +164,10 @@ func door(machine string) (port int, token string, err error) {
 		} `json:"runtime"`
 	}
 	if err := yaml.Unmarshal(content, &config); err != nil {
-		return 0, "", err
+		return "", err
 	}
-	env, err := os.ReadFile(filepath.Join(machine, "memory", "runtime", "runtime.env"))
-	if err != nil {
-		return 0, "", err
-	}
-	_, after, found := strings.Cut(string(env), openclaw.TokenVariable+`="`)
-	token, _, closed := strings.Cut(after, `"`)
-	if !found || !closed {
-		return 0, "", errors.New("there is no token")
-	}
-	return config.Runtime.OpenClaw.Port, token, nil
+	door := localrun.Door{Port: config.Runtime.OpenClaw.Port, EnvFile: filepath.Join(memory, "runtime", "runtime.env")}
+	return door.Say(ctx, text)
 }
 
 // answers says something, wants it answered through the model, and gives what the model was asked.

@@ -34,7 +34,11 @@ func (w *world) withTelegram(token string) *telegramsim.Telegram {
 // channels are the states of the bot's channels, once they are so.
 func (w *world) channels(is func([]protocol.ChannelState) bool) {
 	w.Helper()
-	runtime := run.New(run.Options{Directory: w.in("memory"), Port: w.port, Token: w.token()})
+	token, err := w.door().Token()
+	if err != nil {
+		w.Fatal(err)
+	}
+	runtime := run.New(run.Options{Directory: w.in("memory"), Port: w.port, Token: token})
 	for end := time.After(patience); ; {
 		states, err := runtime.Channels(w.Context())
 		if err == nil && is(states) {

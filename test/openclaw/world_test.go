@@ -4,18 +4,13 @@
 package openclaw
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +18,7 @@ import (
 
 	"github.com/cedros-io/open-spawn/internal/agent"
 	"github.com/cedros-io/open-spawn/internal/agent/agenttest"
+	"github.com/cedros-io/open-spawn/internal/localrun"
 	"github.com/cedros-io/open-spawn/internal/modelsim"
 	reads "github.com/cedros-io/open-spawn/internal/openclaw"
 	"github.com/cedros-io/open-spawn/internal/protocol"
@@ -177,54 +173,19 @@ func applied(version int64) func(protocol.Heartbeat) bool {
 	return func(h protocol.Heartbeat) bool { return h.AppliedConfig == version && h.OpenClaw.Healthy }
 }
 
+// door is OpenClaw's own.
+func (w *world) door() localrun.Door {
+	return localrun.Door{Port: w.port, EnvFile: filepath.Join(w.in("memory"), "runtime.env")}
+}
+
 // say says something to the bot, and gives what it answers.
 func (w *world) say(text string) string {
 	w.Helper()
-	body, err := json.Marshal(map[string]any{
-		"model": "openclaw", "user": "test", "messages": []any{map[string]string{"role": "user", "content": text}},
-	})
+	answer, err := w.door().Say(w.Context(), text)
 	if err != nil {
 		w.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(w.Context(), http.MethodPost,
-		fmt.Sprintf("http://127.0.0.1:%d/v1/chat/completions", w.port), bytes.NewReader(body))
-	if err != nil {
-		w.Fatal(err)
-	}
-	request.Header.Set("Authorization", "Bearer "+w.token())
-	request.Header.Set("Content-Type", "application/json")
-	response, err := (&http.Client{Timeout: patience}).Do(request)
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	content, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		w.Fatalf("%q is answered %s %s (%v)", text, response.Status, content, err)
-	}
-	var answer struct {
-		Choices []struct {
-			Message struct {
-				Content string `json:"content"`
-			} `json:"message"`
-		} `json:"choices"`
-	}
-	if err := json.Unmarshal(content, &answer); err != nil || len(answer.Choices) != 1 {
-		w.Fatalf("%q is answered %s (%v)", text, content, err)
-	}
-	return answer.Choices[0].Message.Content
-}
-
-// token is that of OpenClaw's own gateway.
-func (w *world) token() string {
-	w.Helper()
-	env, err := os.ReadFile(filepath.Join(w.in("memory"), "runtime.env"))
-	if err != nil {
-		w.Fatal(err)
-	}
-	_, after, _ := strings.Cut(string(env), reads.TokenVariable+`="`)
-	shown, _, _ := strings.Cut(after, `"`)
-	return shown
+	return answer
 }
 
 // asked is the last question that the model was asked.
