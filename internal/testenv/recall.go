@@ -100,6 +100,7 @@ func (r *recall) begin(kind string) {
 func (r *recall) end(kind string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.writes[kind]++ // what was asked for meanwhile may have been answered before it was done
 	r.underWay[kind]--
 }
 
