@@ -27,7 +27,8 @@ const (
 	ownerVariable = "OPEN_SPAWN_SUPERVISED_FROM"
 	// defaultPath is what a program finds others in, unless it is told.
 	defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-	// listening is how long we listen for the last words of a program that has ended: they are in the pipe already.
+	// listening is how long we listen for the last words of a program that has ended: they are in the pipe already, but
+	// somebody else may hold its other end.
 	listening = 200 * time.Millisecond
 )
 
@@ -92,26 +93,20 @@ func (c *Child) start(ctx context.Context) (started, error) {
 	cmd := exec.CommandContext(forever, program.Command, program.Args...) //nolint:gosec // as configured
 	passOn()
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.SysProcAttr = c.Dir, env, c.Output, attributes()
-	read, write, err := os.Pipe()
-	if err != nil {
-		return nil, fmt.Errorf("making a pipe: %w", err)
-	}
-	cmd.Stderr, cmd.WaitDelay = write, listening
-	p := &process{gone: make(chan struct{}), tail: newTail(read, c.Output, secrets)}
+	p := &process{gone: make(chan struct{}), tail: &tail{secrets: secrets}}
+	cmd.Stderr, cmd.WaitDelay = io.MultiWriter(c.Output, p.tail), listening
 	began := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
-		_ = write.Close()
 		if err == nil {
 			p.pid = cmd.Process.Pid
 		}
 		began <- err
 		if err == nil {
-			p.wait(cmd, c.Clock)
+			p.wait(cmd)
 		}
-		_ = read.Close()
 	}()
 	if err := <-began; err != nil {
 		return nil, err
@@ -119,16 +114,10 @@ func (c *Child) start(ctx context.Context) (started, error) {
 	return p, nil
 }
 
-func (p *process) wait(cmd *exec.Cmd, clock clock.Clock) {
+func (p *process) wait(cmd *exec.Cmd) {
 	_ = cmd.Wait() // how it ended is in the state
 	p.kill()
 	p.code, p.how = cmd.ProcessState.ExitCode(), cmd.ProcessState.String()
-	timer := clock.NewTimer(listening)
-	select {
-	case <-p.tail.done:
-	case <-timer.C(): // somebody who left the group still has the pipe
-	}
-	timer.Stop()
 	close(p.gone)
 }
 

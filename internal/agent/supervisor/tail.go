@@ -4,7 +4,6 @@
 package supervisor
 
 import (
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -21,21 +20,10 @@ const (
 
 // tail is what a program has said last.
 type tail struct {
-	done    chan struct{}
 	secrets []string
 
 	mu   sync.Mutex
 	said []byte
-}
-
-// newTail listens until the other end of the pipe is closed, and passes all on.
-func newTail(from io.Reader, to io.Writer, secrets []string) *tail {
-	t := &tail{done: make(chan struct{}), secrets: secrets}
-	go func() {
-		defer close(t.done)
-		_, _ = io.Copy(io.MultiWriter(to, t), from)
-	}()
-	return t
 }
 
 // Write implements io.Writer.
