@@ -122,6 +122,11 @@ func (q *Queue) put(b, earlier *beat) {
 	case earlier == nil:
 		q.others.add(b.machine, b.record.Renewed)
 	}
+	q.wake()
+}
+
+// wake tells who waits for a beat that one is in line.
+func (q *Queue) wake() {
 	select {
 	case q.more <- struct{}{}:
 	default:

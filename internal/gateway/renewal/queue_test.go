@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -25,8 +26,9 @@ import (
 type leases struct {
 	mu      sync.Mutex
 	records map[string]store.Record
-	extra   int     // machines that nobody speaks of
-	fail    []error // of the next writes
+	extra   int           // machines that nobody speaks of
+	fail    []error       // of the next writes
+	hold    chan struct{} // writes wait until it is closed
 	wrote   []string
 }
 
@@ -41,6 +43,9 @@ func (l *leases) Live(_ context.Context, machine string) (store.Record, error) {
 }
 
 func (l *leases) Update(_ context.Context, r store.Record, p *delivery.Presence) error {
+	if l.hold != nil {
+		<-l.hold
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.fail) > 0 {
@@ -72,18 +77,30 @@ func (l *leases) written() []string {
 	return slices.Clone(l.wrote)
 }
 
-// world is a queue over leases, with a clock that is moved by hand.
+// stepped is a clock that is moved by hand, and tells when somebody waits for that.
+type stepped struct {
+	*clocktesting.FakeClock
+	waits chan time.Duration
+}
+
+func (s stepped) After(d time.Duration) <-chan time.Time {
+	after := s.FakeClock.After(d)
+	s.waits <- d
+	return after
+}
+
+// world is a queue over leases.
 type world struct {
 	*leases
 	*renewal.Queue
-	clock   *clocktesting.FakeClock
+	clock   stepped
 	results chan string
 }
 
 func newWorld(t *testing.T, machines ...string) *world {
 	t.Helper()
 	w := &world{leases: &leases{records: map[string]store.Record{}}, results: make(chan string, 1000)}
-	w.clock = clocktesting.NewFakeClock(time.Unix(1e9, 0))
+	w.clock = stepped{clocktesting.NewFakeClock(time.Unix(1e9, 0)), make(chan time.Duration, 1000)}
 	for _, machine := range machines {
 		w.records[machine] = store.Record{
 			Machine:  &delivery.Machine{IntervalSeconds: 30, GraceSeconds: 150},
@@ -102,7 +119,7 @@ func (w *world) beat(machine string, applied int64) *renewal.Outcome {
 	return w.Beat(machine, w.Lookup(machine), protocol.Heartbeat{BootID: "boot", AppliedConfig: applied})
 }
 
-// run writes n beats, and gives their results.
+// run writes n beats, one at a time, and gives their results.
 func (w *world) run(t *testing.T, n int) []string {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -114,10 +131,7 @@ func (w *world) run(t *testing.T, n int) []string {
 	results := make([]string, 0, n)
 	for range n {
 		results = append(results, <-w.results)
-		w.clock.Step(20 * time.Millisecond)
-		for w.clock.HasWaiters() {
-			w.clock.Step(20 * time.Millisecond)
-		}
+		w.clock.Step(<-w.clock.waits)
 	}
 	stop()
 	<-done
@@ -226,6 +240,22 @@ func TestWhatFailsIsTriedAgainAndWhatIsGoneIsNot(t *testing.T) {
 	if <-outcome.Done(); outcome.Written() || w.Len() != 0 {
 		t.Error("what was revoked is still in line")
 	}
+}
+
+func TestWhatFailsLateIsTriedAgainByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "one")
+		w.fail, w.hold = []error{errors.New("down")}, make(chan struct{})
+		w.beat("one", 1)
+		go func() { _ = w.Run(t.Context()) }()
+		w.clock.Step(<-w.clock.waits)
+		synctest.Wait() // the write is under way, and nothing else is in line
+		close(w.hold)
+		synctest.Wait()
+		if wrote := w.written(); !slices.Equal(wrote, []string{"one"}) {
+			t.Errorf("written %v, want what failed at first", wrote)
+		}
+	})
 }
 
 func TestWhatAnotherGatewayHasWrittenSinceStays(t *testing.T) {

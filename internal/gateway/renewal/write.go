@@ -119,5 +119,6 @@ func (q *Queue) again(b *beat) bool {
 	b.urgent = false
 	q.pending[b.machine] = b
 	q.others.add(b.machine, q.o.Clock.Now())
+	q.wake()
 	return true
 }
