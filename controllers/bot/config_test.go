@@ -43,8 +43,9 @@ func TestCRIT007_EditsAndRotationsGetNumbersThatGrowAndTheLastOneRuns(t *testing
 		e.GivenSecret("llm", "api-key", fmt.Sprintf("sk-%d", i))
 		annotate(e, e.Bot("scout"), spawnv1.RefreshAnnotation, fmt.Sprint(i))
 		var both sync.WaitGroup
-		both.Go(func() { _ = e.ReconcileBotBy(other, "scout") }) // one of the two may be too late, and look again
-		_, _ = e.ReconcileBot("scout")
+		for _, manager := range []*testenv.Incarnation{e.Manager, other} {
+			both.Go(func() { _ = e.ReconcileBotBy(manager, "scout") }) // one of the two may be too late, and look again
+		}
 		both.Wait()
 		if i%2 == 0 {
 			_, _ = e.Round()

@@ -32,7 +32,8 @@ func (e *Env) ReconcileBot(name string) (reconcile.Result, error) {
 	return e.reconcile(e.Manager.bots, &spawnv1.Bot{}, types.NamespacedName{Namespace: e.Namespace, Name: name})
 }
 
-// ReconcileBotBy is ReconcileBot by another manager than the present one, as when two believe that they lead.
+// ReconcileBotBy is ReconcileBot by a manager of several that may be at it at the same time, as when two believe that
+// they lead: so nothing is checked after it.
 func (e *Env) ReconcileBotBy(i *Incarnation, name string) error {
 	request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: e.Namespace, Name: name}}
 	_, err := i.bots.Reconcile(e.quiet(), request)
