@@ -80,6 +80,7 @@ type Env struct {
 	conformance *conformance.Validator
 	token       string
 	limits      limits
+	known       known
 }
 
 // New makes the world of a test. The simulator behaves as the options say, which start from instant and lawful.

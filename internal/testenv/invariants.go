@@ -59,12 +59,9 @@ func (e *Env) checkOneInstance() {
 	if e.MayHaveTwo {
 		return
 	}
-	var bots spawnv1.BotList
-	e.must(e.Client.List(e.t.Context(), &bots, client.InNamespace(e.Namespace)), "listing bots")
-	for i := range bots.Items {
-		prefix := identity.Prefix(Fleet, e.Namespace, bots.Items[i].Name)
-		if most := e.Cloud.MaxLive(prefix); most > 1 {
-			e.t.Fatalf("bot %s had %d live instances at once\n%s", bots.Items[i].Name, most, e.Describe())
+	for bot := range e.bots() {
+		if most := e.Cloud.MaxLive(identity.Prefix(Fleet, e.Namespace, bot.Name)); most > 1 {
+			e.t.Fatalf("bot %s had %d live instances at once\n%s", bot.Name, most, e.Describe())
 		}
 	}
 }

@@ -24,11 +24,8 @@ type limits struct {
 // not exist has none. What a test has planted is nobody's doing, so instances are judged when one was asked for.
 func (e *Env) checkLimits() {
 	e.t.Helper()
-	var accounts spawnv1.AccountList
-	e.must(e.Client.List(e.t.Context(), &accounts), "listing accounts")
 	allowed, taken := map[string]int{}, map[string]int{}
-	for i := range accounts.Items {
-		a := &accounts.Items[i]
+	for _, a := range e.accounts() {
 		allowed[a.Name], taken[a.Name] = int(a.Limit()), len(a.Status.Slots)
 	}
 	live := e.liveByAccount()
@@ -51,13 +48,10 @@ func (e *Env) checkLimits() {
 // liveByAccount counts the live instances of all Bots that were ever seen.
 func (e *Env) liveByAccount() map[string]int {
 	e.t.Helper()
-	var bots spawnv1.BotList
-	e.must(e.Client.List(e.t.Context(), &bots), "listing bots")
 	if e.limits.accountOf == nil {
 		e.limits.accountOf = map[string]string{}
 	}
-	for i := range bots.Items {
-		bot := &bots.Items[i]
+	for _, bot := range e.allBots() {
 		e.limits.accountOf[identity.Prefix(Fleet, bot.Namespace, bot.Name)] = bot.Spec.AccountRef.Name
 	}
 	live := map[string]int{}
@@ -71,11 +65,8 @@ func (e *Env) liveByAccount() map[string]int {
 // slot, and every slot is held by a Bot that is not refused for want of one.
 func (e *Env) checkSlotsAtRest() {
 	e.t.Helper()
-	var accounts spawnv1.AccountList
-	e.must(e.Client.List(e.t.Context(), &accounts), "listing accounts")
-	for i := range accounts.Items {
-		account := &accounts.Items[i]
-		holders := e.holders(account)
+	for _, account := range e.accounts() {
+		holders := e.holders(&account)
 		for key := range account.Status.Slots {
 			if !holders[key] && !e.MayKeepSlots {
 				e.t.Errorf("slot %s of account %s is nobody's\n%s", key, account.Name, e.Describe())
@@ -87,19 +78,16 @@ func (e *Env) checkSlotsAtRest() {
 // holders are the keys of the Bots that hold a slot of the Account. Each Bot's word is compared with what is so.
 func (e *Env) holders(account *spawnv1.Account) map[string]bool {
 	e.t.Helper()
-	var bots spawnv1.BotList
-	e.must(e.Client.List(e.t.Context(), &bots), "listing bots")
 	holders := map[string]bool{}
-	for i := range bots.Items {
-		bot := &bots.Items[i]
+	for _, bot := range e.allBots() {
 		if bot.Spec.AccountRef.Name != account.Name {
 			continue
 		}
-		reason, holds := status.Reason(bot, spawnv1.AdmittedCondition), slots.Holds(account, bot)
+		reason, holds := status.Reason(&bot, spawnv1.AdmittedCondition), slots.Holds(account, &bot)
 		if holds && reason == spawnv1.AccountLimitReachedReason || !holds && reason == spawnv1.AdmittedReason {
 			e.t.Errorf("bot %s says %s and holds a slot: %v\n%s", bot.Name, reason, holds, e.Describe())
 		}
-		holders[slots.KeyOf(bot)] = holds
+		holders[slots.KeyOf(&bot)] = holds
 	}
 	return holders
 }

@@ -104,6 +104,13 @@ func (r *recall) end(kind string) {
 	r.underWay[kind]--
 }
 
+// count is how many writes of a kind there were, and whether none is under way.
+func (r *recall) count(kind string) (writes int, atRest bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.writes[kind], r.underWay[kind] == 0
+}
+
 // look is the answer to what was asked since the last write, and how many writes there were.
 func (r *recall) look(key, kind string) (answer, bool, int) {
 	r.mu.Lock()

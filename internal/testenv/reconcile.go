@@ -148,10 +148,8 @@ func (e *Env) Settle() {
 
 // wantsPass tells whether a Bot waits for the fleet to be listed; the real inventory is asked by the controller.
 func (e *Env) wantsPass() bool {
-	var bots spawnv1.BotList
-	e.must(e.Client.List(e.t.Context(), &bots, client.InNamespace(e.Namespace)), "listing bots")
-	for i := range bots.Items {
-		if bots.Items[i].Status.DropletName == "" {
+	for bot := range e.bots() {
+		if bot.Status.DropletName == "" {
 			return true
 		}
 	}
