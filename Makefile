@@ -9,8 +9,10 @@ MAKEFLAGS += --no-print-directory
 IMAGE ?= open-spawn
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TAG ?= $(VERSION)
-# Those that take longest come first, so that none is left to run alone at the end.
-PKG ?= ./controllers/bot ./test/e2e ./test/lives ./test/rest ./test/wiring ./controllers/... ./...
+# Those that take longest come first, so that none is left to run alone at the end; after the first two those that wait
+# more than they compute, for test/e2e has a real bot beside it to keep on time.
+PKG ?= ./controllers/bot ./test/e2e ./internal/agent ./test/openclaw ./test/install ./test/admission ./test/lives \
+	./test/rest ./test/wiring ./controllers/... ./...
 COUNT ?= 20
 N ?= 200
 # Where machines reach the gateway: https URLs, separated by commas; and the file with the CA that has signed its
@@ -24,7 +26,8 @@ TOOLS := bin/tools
 COMMA := ,
 LDFLAGS := -s -w -X github.com/cedros-io/open-spawn/internal/version.version=$(VERSION)
 # Half of a test run's time goes into the API servers, and much of theirs into collecting garbage: they have memory.
-GOTEST := GOGC=400 go test -race -shuffle=on
+# Tests also wait, so one more package runs than there are processors; and the race detector need not sleep at the end.
+GOTEST := GOGC=400 GORACE=atexit_sleep_ms=10 go test -race -shuffle=on -p $$(($$(getconf _NPROCESSORS_ONLN) + 1))
 
 ##@ Write
 
