@@ -32,12 +32,13 @@ type gate struct {
 	holds []*hold
 }
 
-// hold stops one request.
+// hold stops a request.
 type hold struct {
 	matches func(r *http.Request, body []byte) bool
 	// obeyed tells that the server has done what is asked, and that the reply is held.
 	obeyed   bool
-	used     bool
+	used     bool // by a request
+	first    sync.Once
 	reached  chan struct{}
 	released chan struct{}
 	over     sync.Once
@@ -57,14 +58,14 @@ func newGate(t *testing.T, next http.Handler) *gate {
 	return g
 }
 
-// holdRequest holds the next request of that method with that in its path, query or body, before it is obeyed. What is
-// held is let go at the end of the test.
+// holdRequest holds the next request of that method with that in its path, query or body before it is obeyed, and those
+// that come after it because nobody waits that long for a reply. What is held is let go at the end of the test.
 func (g *gate) holdRequest(t *testing.T, method, contains string) *hold {
 	t.Helper()
 	return g.hold(t, method, contains, false)
 }
 
-// holdReply holds the reply to such a request, after it was obeyed.
+// holdReply holds the reply to the next such request, after it was obeyed.
 func (g *gate) holdReply(t *testing.T, method, contains string) *hold {
 	t.Helper()
 	return g.hold(t, method, contains, true)
@@ -139,7 +140,7 @@ func (g *gate) take(r *http.Request, body []byte) *hold {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, h := range g.holds {
-		if !h.used && h.matches(r, body) {
+		if h.wants() && h.matches(r, body) {
 			h.used = true
 			return h
 		}
@@ -147,8 +148,18 @@ func (g *gate) take(r *http.Request, body []byte) *hold {
 	return nil
 }
 
+// wants tells whether another request is to be held.
+func (h *hold) wants() bool {
+	select {
+	case <-h.released:
+		return false
+	default:
+		return !h.used || !h.obeyed
+	}
+}
+
 func (g *gate) keep(h *hold) {
-	close(h.reached)
+	h.first.Do(func() { close(h.reached) })
 	select {
 	case <-h.released:
 		if !h.dropped {
